@@ -1,0 +1,116 @@
+//! The usage event: what a gateway reports of each request. One JSON object; the same in a file, in the stream and in
+//! the database. Never content, never a secret.
+
+use crate::{
+    ids::{ApiKeyId, MemberId, ProviderKeyId, RouteId, TeamId, TenantId},
+    money::NanoUsd,
+    usage::Usage,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One request as it ended. Corrections are further events (`adjusts`).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UsageEvent {
+    /// The request's id (UUIDv7), or `<id>:<n>` for a correction.
+    pub id: String,
+    /// The event that this one corrects; its cost and usage are then differences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adjusts: Option<String>,
+    /// When the request came in, RFC 3339 in UTC.
+    pub at: String,
+    /// Whose request.
+    pub tenant: TenantId,
+    /// The API key's team.
+    pub team: Option<TeamId>,
+    /// Whose API key.
+    pub member: Option<MemberId>,
+    /// The API key's name.
+    pub api_key: ApiKeyId,
+    /// Whom the app's request was for, as the body says.
+    pub user: Option<String>,
+    /// The app's own key-values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+    /// Which API was called: `chat`, `embeddings`.
+    pub api: String,
+    /// The `model` as sent.
+    pub requested: String,
+    /// The route that it named.
+    pub route: Option<RouteId>,
+    /// What served it.
+    pub target: Option<String>,
+    /// The provider key that served it.
+    pub provider_key: Option<ProviderKeyId>,
+    /// The HTTP status that the app got; 499 if it left before.
+    pub status: u16,
+    /// The error code that the app got, or what broke the stream.
+    pub error: Option<String>,
+    /// Whether the answer streamed.
+    pub stream: bool,
+    /// `hit`, `miss` or `off`.
+    pub cache: String,
+    /// What was consumed and is charged.
+    pub usage: Usage,
+    /// The charge.
+    pub cost_nano_usd: NanoUsd,
+    /// The charge at list prices.
+    pub list_cost_nano_usd: NanoUsd,
+    /// Whether the usage is our own count, because the provider gave none.
+    pub estimated: bool,
+    /// Whether the provider's usage was out of bounds and clipped.
+    pub disputed: bool,
+    /// The attempts in order.
+    pub attempts: Vec<AttemptRecord>,
+    /// Microseconds per stage of the gateway.
+    pub timing_us: BTreeMap<String, u64>,
+    /// Why it went where it went.
+    pub decision: Option<Decision>,
+}
+
+/// One call of one target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// What was called.
+    pub target: String,
+    /// With which provider key.
+    pub provider_key: Option<ProviderKeyId>,
+    /// Milliseconds since the request came in.
+    pub started_ms: u64,
+    /// The same, to the first byte of the answer.
+    pub first_byte_ms: Option<u64>,
+    /// The same, to its end.
+    pub ended_ms: u64,
+    /// The provider's HTTP status.
+    pub status: Option<u16>,
+    /// The class of its failure.
+    pub error: Option<String>,
+    /// What it consumed, if it was charged.
+    pub usage: Usage,
+    /// Its part of the charge.
+    pub cost_nano_usd: NanoUsd,
+    /// What an abandoned call may have cost at the provider; charged to nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed_nano_usd: Option<NanoUsd>,
+}
+
+/// The plan and what was left out of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The strategy that ordered the targets.
+    pub strategy: String,
+    /// The order.
+    pub plan: Vec<String>,
+    /// Targets that were out, with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub out: Vec<RuledOut>,
+}
+
+/// A target that could not serve the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuledOut {
+    /// Which.
+    pub target: String,
+    /// Why, in words.
+    pub reason: String,
+}
