@@ -1,2 +1,34 @@
-//! Gateway.
-fn main() {}
+//! Settings → telemetry → server → drain.
+
+use clap::Parser;
+use gateway::{
+    run,
+    settings::{Cli, Command},
+};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Some(Command::Check { config }) => run::check(&config),
+        None => run::serve(cli.serve),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(mistakes) => {
+            for mistake in &mistakes {
+                #[expect(
+                    clippy::print_stderr,
+                    reason = "the log may not be up yet, and people read this"
+                )]
+                {
+                    eprintln!("tollgate-gateway: {mistake}");
+                }
+            }
+            ExitCode::from(2)
+        }
+    }
+}

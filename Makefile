@@ -1,0 +1,34 @@
+# Thin: each line calls cargo or a script in infra/.
+
+.DEFAULT_GOAL := help
+.PHONY: help up down clean-local test check fmt audit bench
+
+help: ## Show this
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+up: ## Build and start a gateway with two simulated providers and a Redis (DETACH=1: in the background)
+	@infra/up
+
+down: ## Stop what `make up` started
+	@infra/down
+
+clean-local: ## Stop it and delete its data, keys and ports (.local/)
+	@infra/down
+	rm -rf .local
+
+test: ## Run every test
+	@infra/test
+
+check: ## Formatting, lints and documentation, without changing anything
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+fmt: ## Format the code
+	cargo fmt --all
+
+audit: ## Check the dependencies: licences, bans, sources, known vulnerabilities
+	@infra/audit
+
+bench: ## Measure the gateway on this machine
+	@if [ -x infra/bench ]; then infra/bench; else echo "there are no benchmarks yet"; fi

@@ -1,0 +1,152 @@
+//! What can go wrong with a request, and the only place that picks a status for it. Each API prints it in its own shape
+//! (`formats/`).
+
+use crate::counters::{BudgetState, DeniedBy, Denial};
+use actix_web::http::StatusCode;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A request that gets no answer from a provider, as the app is told.
+#[derive(Debug)]
+pub struct GatewayError {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The class, in OpenAI's words.
+    pub kind: &'static str,
+    /// The stable code that programs branch on.
+    pub code: String,
+    /// The parameter at fault.
+    pub param: Option<String>,
+    /// What happened and what to do, for people.
+    pub message: String,
+    /// When it is worth trying again.
+    pub retry_after: Option<Duration>,
+    /// Whether an SDK should retry by itself; absent: as the status says.
+    pub should_retry: Option<bool>,
+    /// Further facts, printed beside the message.
+    pub details: Option<(&'static str, Value)>,
+    /// The state of the rate limits, printed as headers.
+    pub rates: Vec<crate::counters::RateState>,
+}
+
+impl GatewayError {
+    /// An error with nothing but its essentials.
+    pub fn new(status: StatusCode, kind: &'static str, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            kind,
+            code: code.into(),
+            param: None,
+            message: message.into(),
+            retry_after: None,
+            should_retry: None,
+            details: None,
+            rates: Vec::new(),
+        }
+    }
+
+    /// 400: the request is wrong, in this parameter.
+    pub fn invalid(code: &'static str, param: Option<&str>, message: impl Into<String>) -> Self {
+        Self {
+            param: param.map(str::to_owned),
+            ..Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message)
+        }
+    }
+
+    /// 401: no key, or none that we know.
+    pub fn unauthenticated(code: &'static str, message: impl Into<String>) -> Self {
+        Self { should_retry: Some(false), ..Self::new(StatusCode::UNAUTHORIZED, "authentication_error", code, message) }
+    }
+
+    /// 403: the key may not use this.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        let code = "model_not_allowed";
+        Self {
+            param: Some("model".to_owned()),
+            ..Self::new(StatusCode::FORBIDDEN, "permission_error", code, message)
+        }
+    }
+
+    /// 404: there is no such model.
+    pub fn unknown_model(message: impl Into<String>) -> Self {
+        Self {
+            param: Some("model".to_owned()),
+            ..Self::new(StatusCode::NOT_FOUND, "invalid_request_error", "model_not_found", message)
+        }
+    }
+
+    /// 413: the body is above `[server] max_body`.
+    pub fn too_large(limit: usize) -> Self {
+        let message = format!("The request body is larger than {limit} bytes, the most this gateway takes.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", "request_too_large", message)
+    }
+
+    /// 408: the body did not come.
+    pub fn slow_body() -> Self {
+        let message = "The request body did not arrive in time.";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "invalid_request_error", "request_timeout", message)
+    }
+
+    /// 503: a budget applies and the counters are out of reach.
+    pub fn budget_unavailable() -> Self {
+        let message = "The budget of this request cannot be checked right now, and it denies meanwhile. Try again shortly.";
+        Self {
+            retry_after: Some(Duration::from_secs(2)),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "budget_unavailable", message)
+        }
+    }
+
+    /// 429 or 402: a limit or budget is used up.
+    pub fn denied(denial: Denial) -> Self {
+        let mut error = match denial.by {
+            DeniedBy::Budget(state) => Self::budget_exceeded(&state),
+            DeniedBy::Rate(rate) => {
+                let what = match rate.kind {
+                    crate::counters::RateKind::Requests => "requests",
+                    crate::counters::RateKind::Tokens => "tokens",
+                };
+                let message = format!("This API key's limit of {} {what} per minute is reached.", rate.limit);
+                Self::new(StatusCode::TOO_MANY_REQUESTS, what, "rate_limit_exceeded", message)
+            }
+            DeniedBy::Concurrent(max) => {
+                let message = format!("This API key's limit of {max} requests at once is reached.");
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "requests", "concurrency_limit_exceeded", message)
+            }
+        };
+        error.retry_after = denial.retry_after;
+        error.rates = denial.rates;
+        error
+    }
+
+    fn budget_exceeded(state: &BudgetState) -> Self {
+        let resets_at = state.resets_at_ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        let (status, until) = match resets_at {
+            Some(at) => (StatusCode::TOO_MANY_REQUESTS, format!("It resets at {at}.")),
+            None => (StatusCode::PAYMENT_REQUIRED, "Its window never resets.".to_owned()),
+        };
+        let budget = &state.budget;
+        let message = format!(
+            "The budget \"{}\" ({} per {}) does not cover this request: {} USD used, {} USD held by requests under way, \
+             of {} USD. {until}",
+            budget.id,
+            budget.limit,
+            budget.window.name(),
+            state.settled,
+            state.held,
+            budget.limit,
+        );
+        let details = json!({
+            "name": budget.id.as_str(),
+            "window": budget.window.name(),
+            "limit_usd": budget.limit.to_string(),
+            "used_usd": state.settled.to_string(),
+            "held_usd": state.held.to_string(),
+            "resets_at": resets_at.map(|at| at.to_string()),
+        });
+        Self {
+            should_retry: Some(false),
+            details: Some(("budget", details)),
+            ..Self::new(status, "insufficient_quota", "budget_exceeded", message)
+        }
+    }
+}

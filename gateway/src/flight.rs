@@ -1,0 +1,353 @@
+//! A request under way: what it holds and what its usage event will say. Ends in exactly one settled event, also when
+//! the app leaves and everything is dropped in the middle.
+
+use crate::{
+    counters::{Counters, Hold, HoldId, Settlement},
+    state::State,
+    usage::UsageSinks,
+};
+use jiff::Timestamp;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
+use tollgate_contract::{
+    event::{AttemptRecord, UsageEvent},
+    ids::RouteId,
+    money::NanoUsd,
+    pricing::Price,
+    usage::Usage,
+    world::ApiKey,
+};
+
+/// The status of a request whose app left before the answer.
+pub const CLIENT_CLOSED: u16 = 499;
+
+/// A request under way.
+pub struct Flight {
+    state: Arc<State>,
+    counters: Counters,
+    /// When it came in.
+    pub started: Instant,
+    /// Its name, and the hold's.
+    pub id: HoldId,
+    /// The event so far.
+    pub event: UsageEvent,
+    /// The incoming `traceparent`.
+    pub traceparent: Option<String>,
+    /// What it reserved.
+    pub hold: Option<Hold>,
+    /// What was used so far.
+    pub meter: Meter,
+    /// Time spent waiting for the provider, in microseconds.
+    pub upstream_us: u64,
+    ended: bool,
+}
+
+/// Counts what a request uses, and believes a provider within bounds only.
+#[derive(Debug, Default)]
+pub struct Meter {
+    /// The price of the target that serves; absent: unpriced.
+    pub price: Option<Price>,
+    /// The most prompt tokens that are possible.
+    pub input_upper: u64,
+    /// The most answer tokens that are possible; absent: not known.
+    pub output_upper: Option<u64>,
+    /// The prompt tokens that are probable.
+    pub input_estimate: u64,
+    /// Answer tokens by our own count.
+    pub produced: u64,
+    /// Whether a call reached a provider that began to answer or was left in the middle.
+    pub began: bool,
+    /// The provider's last word on usage.
+    pub reported: Option<Usage>,
+    /// Whether the provider gave a usage that cannot be.
+    pub refused: bool,
+}
+
+/// What a request is charged for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Charge {
+    /// The usage.
+    pub usage: Usage,
+    /// Its cost.
+    pub cost: NanoUsd,
+    /// Whether we counted it ourselves.
+    pub estimated: bool,
+    /// Whether the provider's count was clipped.
+    pub disputed: bool,
+}
+
+impl Meter {
+    /// What the request is charged for as things stand.
+    pub fn charge(&self) -> Charge {
+        if !self.began {
+            return Charge::default();
+        }
+        let (usage, estimated, clipped) = match self.reported {
+            Some(reported) => {
+                let clipped = self.clip(reported);
+                (clipped, false, clipped != reported)
+            }
+            None => (self.own_count(), true, false),
+        };
+        let cost = self.price.as_ref().map_or(NanoUsd::ZERO, |price| price.cost(&usage));
+        Charge { usage, cost, estimated, disputed: clipped || self.refused }
+    }
+
+    fn own_count(&self) -> Usage {
+        let output = self.output_upper.map_or(self.produced, |most| self.produced.min(most));
+        Usage {
+            input_uncached: self.input_estimate.min(self.input_upper),
+            output,
+            requests: 1,
+            ..Usage::default()
+        }
+    }
+
+    /// Keeps a reported usage between half of our own count and what was reserved.
+    fn clip(&self, reported: Usage) -> Usage {
+        let mut usage = reported;
+        if usage.input() > self.input_upper {
+            usage = Usage { cache_read: 0, cache_write_5m: 0, cache_write_1h: 0, audio_input: 0, ..usage };
+            usage.input_uncached = self.input_upper;
+        }
+        let most = self.output_upper.unwrap_or(u64::MAX);
+        if usage.total_output() > most {
+            usage.audio_output = 0;
+            usage.output = most;
+        }
+        let least = (self.produced / 2).min(most);
+        if usage.total_output() < least {
+            usage.output = least;
+        }
+        usage.reasoning = usage.reasoning.min(usage.output);
+        usage
+    }
+}
+
+impl Flight {
+    /// Begins one.
+    pub fn begin(state: Arc<State>, counters: Counters, key: &ApiKey, api: &str, at: Timestamp, started: Instant) -> Self {
+        let id = HoldId(uuid::Uuid::now_v7());
+        let event = UsageEvent {
+            id: id.0.to_string(),
+            adjusts: None,
+            at: at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+            tenant: key.tenant.id.clone(),
+            team: key.team.clone(),
+            member: key.member.clone(),
+            api_key: key.id.clone(),
+            user: None,
+            metadata: BTreeMap::new(),
+            api: api.to_owned(),
+            requested: String::new(),
+            route: None,
+            target: None,
+            provider_key: None,
+            status: CLIENT_CLOSED,
+            error: Some("client_closed".to_owned()),
+            stream: false,
+            cache: "off".to_owned(),
+            usage: Usage::default(),
+            cost_nano_usd: NanoUsd::ZERO,
+            list_cost_nano_usd: NanoUsd::ZERO,
+            estimated: false,
+            disputed: false,
+            attempts: Vec::new(),
+            timing_us: BTreeMap::new(),
+            decision: None,
+        };
+        state.telemetry.metrics.requests_in_flight.inc();
+        Self {
+            state,
+            counters,
+            started,
+            id,
+            event,
+            traceparent: None,
+            hold: None,
+            meter: Meter::default(),
+            upstream_us: 0,
+            ended: false,
+        }
+    }
+
+    /// The route that was named.
+    pub fn through(&mut self, route: Option<RouteId>) {
+        self.event.route = route;
+    }
+
+    /// Tells the heartbeat what was used so far.
+    pub fn report_progress(&self) {
+        let Some(hold) = &self.hold else { return };
+        let charge = self.meter.charge();
+        hold.progress.cost_nano_usd.store(charge.cost.as_nanos(), Relaxed);
+        hold.progress.input_tokens.store(charge.usage.input(), Relaxed);
+        hold.progress.output_tokens.store(charge.usage.total_output(), Relaxed);
+    }
+
+    /// Notes how long a stage took.
+    pub fn timed(&mut self, stage: &str, since: Instant) {
+        self.event.timing_us.insert(stage.to_owned(), micros(since));
+    }
+
+    /// The gateway's own share of the time so far, in microseconds.
+    pub fn overhead_us(&self) -> u64 {
+        micros(self.started).saturating_sub(self.upstream_us)
+    }
+
+    /// Ends it: charges, settles and reports. Does nothing the second time.
+    pub fn end(&mut self, status: u16, error: Option<String>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        self.event.status = status;
+        self.event.error = error;
+        let charge = self.meter.charge();
+        self.event.usage = charge.usage;
+        self.event.cost_nano_usd = charge.cost;
+        self.event.list_cost_nano_usd = charge.cost;
+        self.event.estimated = charge.estimated && self.meter.began;
+        self.event.disputed = charge.disputed;
+        self.charge_last_attempt(charge);
+        let total = micros(self.started);
+        self.event.timing_us.insert("total".to_owned(), total);
+        let overhead = total.saturating_sub(self.upstream_us);
+        if charge.disputed {
+            tracing::warn!(request.id = %self.event.id, target_name = self.event.target, "A provider reported an impossible usage; it was clipped");
+        }
+        let telemetry = &self.state.telemetry;
+        telemetry.metrics.requests_in_flight.dec();
+        telemetry.record(&self.event, overhead, self.traceparent.as_deref());
+        self.log();
+        self.report(charge);
+    }
+
+    fn charge_last_attempt(&mut self, charge: Charge) {
+        let ended_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if let Some(AttemptRecord { usage, cost_nano_usd, ended_ms: end, .. }) = self.event.attempts.last_mut()
+            && self.meter.began
+        {
+            *usage = charge.usage;
+            *cost_nano_usd = charge.cost;
+            *end = ended_ms;
+        }
+    }
+
+    fn log(&self) {
+        let event = &self.event;
+        tracing::debug!(
+            request.id = %event.id, tenant = %event.tenant, api_key = %event.api_key, status = event.status,
+            error = event.error, target_name = event.target, attempts = event.attempts.len(), "Request ended",
+        );
+    }
+
+    /// To the file here, to the counters and the stream there.
+    fn report(&mut self, charge: Charge) {
+        if let UsageSinks::File(file) = &self.state.usage {
+            file.write(&self.event);
+        }
+        let event = std::mem::replace(&mut self.event, empty_event(&self.state));
+        let tokens = charge.usage.tokens();
+        self.counters.settle(Settlement { hold: self.hold.take(), cost: charge.cost, tokens, event });
+    }
+}
+
+/// What is left of an event that was handed on.
+fn empty_event(_: &State) -> UsageEvent {
+    UsageEvent {
+        id: String::new(),
+        adjusts: None,
+        at: String::new(),
+        tenant: tollgate_contract::ids::TenantId::new(""),
+        team: None,
+        member: None,
+        api_key: tollgate_contract::ids::ApiKeyId::new(""),
+        user: None,
+        metadata: BTreeMap::new(),
+        api: String::new(),
+        requested: String::new(),
+        route: None,
+        target: None,
+        provider_key: None,
+        status: 0,
+        error: None,
+        stream: false,
+        cache: String::new(),
+        usage: Usage::default(),
+        cost_nano_usd: NanoUsd::ZERO,
+        list_cost_nano_usd: NanoUsd::ZERO,
+        estimated: false,
+        disputed: false,
+        attempts: Vec::new(),
+        timing_us: BTreeMap::new(),
+        decision: None,
+    }
+}
+
+impl Drop for Flight {
+    /// The app left, or something above gave up: what was used until now is charged.
+    fn drop(&mut self) {
+        let called = self.event.attempts.last().is_some_and(|attempt| attempt.error.as_deref() == Some("cancelled"));
+        if !self.ended && called {
+            // The provider had the prompt when the app left; what it had produced of a plain answer nobody can tell.
+            self.meter.began = true;
+        }
+        self.end(CLIENT_CLOSED, Some("client_closed".to_owned()));
+    }
+}
+
+/// Microseconds since a moment.
+pub fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tollgate_contract::pricing::Rates;
+
+    fn meter(reported: Option<Usage>) -> Meter {
+        Meter {
+            price: Some(Price {
+                rates: Rates { input: NanoUsd::new(1_000_000), output: NanoUsd::new(2_000_000), ..Rates::default() },
+                ..Price::default()
+            }),
+            input_upper: 100,
+            output_upper: Some(50),
+            input_estimate: 30,
+            produced: 20,
+            began: true,
+            reported,
+            refused: false,
+        }
+    }
+
+    fn usage(input_uncached: u64, output: u64) -> Usage {
+        Usage { input_uncached, output, requests: 1, ..Usage::default() }
+    }
+
+    #[test]
+    fn a_believable_usage_is_charged_as_reported_and_an_incredible_one_is_clipped() {
+        let cases = [
+            (Some(usage(40, 25)), usage(40, 25), false, false),
+            (Some(usage(40_000, 25_000)), usage(100, 50), false, true),
+            (Some(usage(40, 3)), usage(40, 10), false, true),
+            (None, usage(30, 20), true, false),
+        ];
+        for (reported, expected, estimated, disputed) in cases {
+            let charge = meter(reported).charge();
+            assert_eq!(charge.usage, expected);
+            assert_eq!(charge.cost, NanoUsd::new(expected.input_uncached as i64 + 2 * expected.output as i64));
+            assert_eq!((charge.estimated, charge.disputed), (estimated, disputed));
+        }
+    }
+
+    #[test]
+    fn nothing_is_charged_before_a_provider_began() {
+        let charge = Meter { began: false, ..meter(None) }.charge();
+        assert_eq!(charge, Charge::default());
+    }
+}

@@ -1,0 +1,276 @@
+//! The life of a request: authenticate → understand → guard → plan → hold → attempts → meter → settle. Each stage is a
+//! function; read [`serve`] first.
+
+use crate::{
+    auth,
+    counters::{DeniedBy, Hold, Refusal},
+    error::GatewayError,
+    flight::{Flight, Meter, micros},
+    formats::{
+        facts::{Api, Request},
+        openai_chat::{self, answer::Answer},
+    },
+    guards::{self, Inspected},
+    relay::{Source, relay},
+    reserve::{Reservation, affordable_output, budgets_of, limits_of},
+    routing::{self, Plan, Question, Requested, TargetFacts, View},
+    state::{Current, Worker},
+    tell,
+    upstream::{
+        attempt::AnswerBody,
+        circuit_breaker::Outcome,
+        executor::{Served, Walk},
+        health::TargetState,
+    },
+};
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::Timestamp;
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use tollgate_contract::{
+    budget::Budget,
+    event::Decision,
+    route::{BreakerSettings, Target},
+    world::{ApiKey, Unpriced},
+};
+
+/// What came in, beside the body.
+pub struct Incoming<'r> {
+    /// The head of the request.
+    pub http: &'r HttpRequest,
+    /// When it came in.
+    pub started: Instant,
+    /// The same by the calendar.
+    pub at: Timestamp,
+}
+
+/// Serves a request from its authentication to its answer.
+pub async fn serve(worker: &Worker, api: Api, incoming: Incoming<'_>, payload: web::Payload) -> HttpResponse {
+    let current = worker.state.current.load_full();
+    let key = match auth::authenticate(&current.world, incoming.http.headers(), incoming.http.query_string(), incoming.at) {
+        Ok(key) => key,
+        Err(error) => return tell::error(&error, None),
+    };
+    let mut flight =
+        Flight::begin(worker.state.clone(), worker.counters.clone(), &key, api.name(), incoming.at, incoming.started);
+    flight.traceparent = tell::header(incoming.http, "traceparent").map(str::to_owned);
+    match answer(worker, &current, &key, api, &incoming, payload, flight).await {
+        Ok(response) => response,
+        Err((error, mut flight)) => {
+            let id = flight.event.id.clone();
+            flight.end(error.status.as_u16(), Some(error.code.clone()));
+            tell::error(&error, Some(&id))
+        }
+    }
+}
+
+/// An error and the flight that it ends.
+type Ended = (GatewayError, Box<Flight>);
+
+async fn answer(
+    worker: &Worker,
+    current: &Current,
+    key: &Arc<ApiKey>,
+    api: Api,
+    incoming: &Incoming<'_>,
+    payload: web::Payload,
+    mut flight: Flight,
+) -> Result<HttpResponse, Ended> {
+    macro_rules! or_end {
+        ($result:expr) => {
+            match $result {
+                Ok(value) => value,
+                Err(error) => return Err((error, Box::new(flight))),
+            }
+        };
+    }
+    let options = or_end!(tell::Options::read(incoming.http));
+    flight.event.metadata = options.metadata.clone();
+    let body = or_end!(crate::body::read(incoming.http, payload, worker.state.max_body).await);
+    let request = or_end!(openai_chat::request::understand(api, body));
+    flight.event.requested = request.facts.model.clone();
+    flight.event.user = request.facts.user.clone();
+    flight.event.stream = request.facts.stream;
+    let inspected = or_end!(guards::inspect(&key.tenant, request));
+    flight.timed("understand", incoming.started);
+
+    let planned = Instant::now();
+    let requested = or_end!(routing::resolve(key, &inspected.request().facts.model));
+    if let Requested::Route(route) = &requested {
+        flight.through(Some(route.id.clone()));
+    }
+    let budgets = budgets_of(key);
+    let mut plan = make_plan(worker, current, key, inspected.request(), &requested, &options.metadata, &budgets);
+    flight.event.decision = Some(decision(&plan));
+    flight.timed("plan", planned);
+
+    let held = Instant::now();
+    let reservation = or_end!(hold(worker, key, inspected.request(), &mut plan, &budgets, &mut flight, incoming.at).await);
+    flight.timed("hold", held);
+
+    let called = Instant::now();
+    let served = {
+        let mut walk = Walk {
+            clients: &worker.clients,
+            health: &worker.state.health,
+            targets: &current.targets,
+            upstreams: &key.tenant.upstreams,
+            request: &inspected,
+            request_id: &flight.event.id.clone(),
+            started: incoming.started.into(),
+            timeout: options.timeout,
+            max_output: reservation.max_output_to_send,
+            attempts: &mut flight.event.attempts,
+        };
+        walk.run(&plan).await
+    };
+    flight.upstream_us = micros(called);
+    let served = or_end!(served.map_err(|failures| tell::all_failed(&failures, &plan)));
+    Ok(deliver(worker, &inspected, served, flight, &reservation))
+}
+
+fn make_plan(
+    worker: &Worker,
+    current: &Current,
+    key: &ApiKey,
+    request: &Request,
+    requested: &Requested,
+    metadata: &BTreeMap<String, String>,
+    budgets: &[Arc<Budget>],
+) -> Plan {
+    struct Now<'n> {
+        worker: &'n Worker,
+        current: &'n Current,
+        key: &'n ApiKey,
+        budgets: &'n [Arc<Budget>],
+    }
+    impl View for Now<'_> {
+        fn of(&self, target: &Target, _: BreakerSettings) -> TargetFacts {
+            let health = &self.worker.state.health;
+            let state = self.current.targets.get(health, &self.key.tenant.upstreams, target);
+            let unavailable = |state: Arc<TargetState>| state.unavailable(health, Instant::now());
+            let provider = self.key.tenant.upstreams.providers.get(target.provider());
+            let counts = |budget: &Arc<Budget>| {
+                provider.is_some_and(|provider| budget.scope.covers_target(&provider.id, target.as_str()))
+            };
+            TargetFacts {
+                unavailable: state.and_then(unavailable),
+                budgeted: self.budgets.iter().any(counts),
+            }
+        }
+    }
+    let question = Question {
+        api: request.api,
+        facts: &request.facts,
+        metadata,
+        api_key: key.id.as_str(),
+        upstreams: &key.tenant.upstreams,
+        unpriced_allowed: key.tenant.unpriced == Unpriced::Allow,
+    };
+    routing::plan(requested, &question, &Now { worker, current, key, budgets }, &mut rand::random::<f64>)
+}
+
+fn decision(plan: &Plan) -> Decision {
+    Decision {
+        strategy: plan.strategy.to_owned(),
+        plan: plan.steps.iter().map(|step| step.target.to_string()).collect(),
+        out: plan.out.clone(),
+    }
+}
+
+/// Reserves what the request can cost. Near the end of a budget the answer is made as short as can be afforded, and
+/// targets whose own budget is used up leave the plan.
+async fn hold(
+    worker: &Worker,
+    key: &Arc<ApiKey>,
+    request: &Request,
+    plan: &mut Plan,
+    budgets: &[Arc<Budget>],
+    flight: &mut Flight,
+    now: Timestamp,
+) -> Result<Reservation, GatewayError> {
+    let mut reservation = Reservation::of(request, plan);
+    loop {
+        if plan.steps.is_empty() {
+            return Err(tell::nowhere_to_go(plan));
+        }
+        let Some(limits) = limits_of(worker, key, request, plan, budgets, &mut reservation) else { return Ok(reservation) };
+        let hold_request = reservation.hold_request(flight, key, plan, request, limits, now);
+        match worker.counters.hold(hold_request).await {
+            Ok(hold) => {
+                keep(worker, flight, hold);
+                return Ok(reservation);
+            }
+            Err(refusal) => {
+                worker.state.telemetry.metrics.hold_refused(matches!(refusal, Refusal::Unavailable));
+                let Refusal::Denied(denial) = refusal else { return Err(tell::refused(refusal)) };
+                let DeniedBy::Budget(state) = &denial.by else { return Err(GatewayError::denied(denial)) };
+                if let Some(shorter) = affordable_output(state, plan, request, &reservation) {
+                    reservation.clamp(shorter);
+                } else if !reservation.leave_out(plan, key, &state.budget) {
+                    return Err(GatewayError::denied(denial));
+                }
+                reservation.tries += 1;
+                // A denied hold id was not written, so it can be asked for again.
+                if reservation.tries > Reservation::MOST_TRIES {
+                    return Err(GatewayError::denied(denial));
+                }
+            }
+        }
+    }
+}
+
+fn keep(worker: &Worker, flight: &mut Flight, hold: Hold) {
+    worker.state.telemetry.metrics.hold_granted();
+    flight.hold = Some(hold);
+}
+
+/// Hands the answer to the app and the numbers to the meter.
+fn deliver(worker: &Worker, inspected: &Inspected, served: Served, mut flight: Flight, reservation: &Reservation) -> HttpResponse {
+    let Served { answered, step, state, slot, place } = served;
+    let facts = &inspected.request().facts;
+    flight.event.target = Some(step.target.to_string());
+    flight.event.provider_key = state.slots[slot].key.clone();
+    flight.meter = Meter {
+        price: step.model.price.clone(),
+        input_upper: facts.input_upper_bound(step.model.context_window),
+        output_upper: reservation.output_upper(inspected.request()),
+        input_estimate: facts.input_estimate(),
+        began: true,
+        ..Meter::default()
+    };
+    let mut response = tell::Head::new(&flight, step, answered.content_type.as_ref(), reservation.clamped);
+    match answered.body {
+        AnswerBody::Plain(body, answer) => {
+            state.record(&worker.state.health, slot, Outcome::Good, Instant::now(), step.breaker);
+            drop(place);
+            note_plain(&mut flight.meter, &answer);
+            let cost = flight.meter.charge().cost;
+            response.cost(cost, flight.overhead_us());
+            flight.end(200, None);
+            response.whole(body)
+        }
+        AnswerBody::Stream { first, rest, splitter } => {
+            response.overhead(flight.overhead_us());
+            let source = Source {
+                first,
+                rest,
+                splitter,
+                idle: step.timeouts.idle,
+                target: state,
+                slot,
+                breaker: step.breaker,
+                place,
+            };
+            response.stream(relay(worker.state.clone(), flight, source, facts.include_usage))
+        }
+    }
+}
+
+fn note_plain(meter: &mut Meter, answer: &Answer) {
+    if let Answer::Good { usage, usage_refused, text_bytes } = answer {
+        meter.reported = *usage;
+        meter.refused = *usage_refused;
+        meter.produced = text_bytes.div_ceil(4);
+    }
+}
+

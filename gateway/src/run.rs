@@ -1,0 +1,252 @@
+//! Brings a node up, and down again.
+
+use crate::{
+    counters::{Backend, CountersConfig, Shared},
+    server::{
+        self,
+        admin::{AdminState, Readiness},
+        listen::bind,
+    },
+    settings::{Serve, environment},
+    state::{Current, State},
+    telemetry::{Telemetry, logs},
+    upstream::health::Health,
+    usage::{FileSink, UsageSinks},
+    world::{self, Loaded},
+};
+use actix_web::web;
+use arc_swap::ArcSwap;
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::sync::watch;
+use tollgate_contract::{
+    document::{CountersBackend, Document, UsageSink},
+    secret::Secret,
+    world::World,
+};
+
+/// Messages for the person who started it; each says what to do.
+pub type Mistakes = Vec<String>;
+
+/// Load balancers take a moment to hear that a node is not ready.
+const ACCEPT_AFTER_SIGTERM: Duration = Duration::from_secs(5);
+/// How long settlements may take to be written at the end.
+const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+
+/// `tollgate-gateway check`.
+pub fn check(config: &Path) -> Result<(), Mistakes> {
+    let loaded = world::load(config, 1)?;
+    say(&format!(
+        "{} is valid: {} providers, {} routes, {} tenants, {} API keys",
+        config.display(),
+        loaded.document.providers.len(),
+        loaded.document.routes.len(),
+        loaded.document.tenants.len(),
+        loaded.world.api_keys.len(),
+    ));
+    Ok(())
+}
+
+/// Serves until it is told to stop.
+pub fn serve(flags: Serve) -> Result<(), Mistakes> {
+    protect_memory();
+    // One provider for all of TLS, chosen before anything can ask for it.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    if flags.control.is_some() {
+        return Err(vec!["--control: the connected mode is not available in this version: use --config FILE".to_owned()]);
+    }
+    let loaded = load(&flags)?;
+    if loaded.document.control.is_some() {
+        return Err(vec!["[control]: the connected mode is not available in this version".to_owned()]);
+    }
+    let log = flags.log.as_deref().unwrap_or(&loaded.document.telemetry.log);
+    logs::init(log).map_err(|error| vec![error])?;
+    actix_web::rt::System::new().block_on(run(flags, loaded))
+}
+
+fn load(flags: &Serve) -> Result<Loaded, Mistakes> {
+    if let Some(path) = &flags.config {
+        return world::load(path, 1);
+    }
+    let random: [u8; 32] = rand::random();
+    match world::from_environment(&random) {
+        Some(result) => {
+            let world = result?;
+            say(&format!("API key (shown once): {}", world.api_key));
+            Ok(world.loaded)
+        }
+        None => Err(vec![
+            "nothing to serve: give --config FILE, or set OPENAI_API_KEY for a gateway to OpenAI. See --help.".to_owned(),
+        ]),
+    }
+}
+
+async fn run(flags: Serve, loaded: Loaded) -> Result<(), Mistakes> {
+    let settings = loaded.document.server.clone();
+    let listener = bind(flags.listen.unwrap_or(settings.listen), "--listen or [server] listen").map_err(|error| vec![error])?;
+    let admin_listener = bind(flags.admin_listen.unwrap_or(settings.admin_listen), "--admin-listen or [server] admin_listen")
+        .map_err(|error| vec![error])?;
+    let addresses = (listener.local_addr(), admin_listener.local_addr());
+    let (draining, draining_seen) = watch::channel(false);
+    let (cut, cut_seen) = watch::channel(false);
+    let ready = Arc::new(Readiness::default());
+    let Loaded { document, world, text } = loaded;
+    let state = Arc::new(state(&document, world, cut_seen)?);
+    state.counters.check().await.map_err(|error| vec![error.to_string()])?;
+
+    let admin = server::build_admin(admin_listener, web::Data::new(admin_state(&state, &ready))).map_err(cannot_serve)?;
+    let options = server::Options {
+        listener,
+        workers: settings.workers,
+        grace: settings.shutdown_grace,
+        draining: draining_seen,
+    };
+    let app = server::build(state.clone(), options).map_err(cannot_serve)?;
+    let (app_handle, admin_handle) = (app.handle(), admin.handle());
+    let app = actix_web::rt::spawn(app);
+    let admin = actix_web::rt::spawn(admin);
+    let background = actix_web::rt::spawn(state.counters.clone().run_background());
+    let watcher = flags.config.clone().map(|path| actix_web::rt::spawn(world::watch(path, text, state.clone())));
+    ready.set_ready();
+    if let (Ok(listen), Ok(admin)) = addresses {
+        tracing::info!(%listen, %admin, "Ready");
+    }
+
+    let patient = wait_for_signal().await;
+    tracing::info!("Draining: not ready any more, streams may end");
+    ready.set_draining();
+    if patient {
+        tokio::time::sleep(ACCEPT_AFTER_SIGTERM).await;
+    }
+    let _ = draining.send(true);
+    let grace = settings.shutdown_grace;
+    let cutter = actix_web::rt::spawn(async move {
+        tokio::time::sleep(grace).await;
+        tracing::warn!("The grace is over: streams that still run end with an error");
+        let _ = cut.send(true);
+    });
+    server::stop(app_handle).await;
+    let _ = app.await;
+    cutter.abort();
+    if let Some(watcher) = watcher {
+        watcher.abort();
+    }
+    finish(&state).await;
+    background.abort();
+    admin_handle.stop(false).await;
+    let _ = admin.await;
+    tracing::info!("Ended");
+    Ok(())
+}
+
+/// Writes what is still queued.
+async fn finish(state: &State) {
+    let left = state.counters.drain(SETTLE_LIMIT).await;
+    if left > 0 {
+        tracing::error!(left, "Settlements could not be written: the counters were out of reach");
+    }
+    if let UsageSinks::File(file) = &state.usage {
+        file.close();
+    }
+    if let Some(traces) = &state.telemetry.traces {
+        traces.shutdown();
+    }
+}
+
+fn cannot_serve(error: std::io::Error) -> Mistakes {
+    vec![format!("the server cannot start: {error}")]
+}
+
+fn state(document: &Document, world: World, cut: watch::Receiver<bool>) -> Result<State, Mistakes> {
+    let counters = Shared::new(counters_config(document)?).map_err(|error| vec![error.to_string()])?;
+    let usage = match &document.usage {
+        UsageSink::None => UsageSinks::None,
+        UsageSink::Redis => UsageSinks::Stream,
+        UsageSink::File(path) => UsageSinks::File(
+            FileSink::open(path)
+                .map_err(|error| vec![format!("[usage] sink: {} cannot be opened: {error}", path.display())])?,
+        ),
+    };
+    let endpoint = document.telemetry.otlp_endpoint.clone().or_else(|| environment("OTEL_EXPORTER_OTLP_ENDPOINT"));
+    let telemetry = Telemetry::start(endpoint.as_deref().filter(|endpoint| !endpoint.is_empty())).map_err(|error| vec![error])?;
+    let state = State {
+        current: ArcSwap::from_pointee(Current::default()),
+        counters,
+        on_outage: document.counters.on_outage,
+        health: Health::default(),
+        usage,
+        telemetry,
+        max_body: document.server.max_body,
+        cut,
+    };
+    state.accept(world);
+    Ok(state)
+}
+
+fn counters_config(document: &Document) -> Result<CountersConfig, Mistakes> {
+    let stream = document.usage == UsageSink::Redis;
+    let wants_redis = stream || document.counters.backend == CountersBackend::Redis;
+    let redis_url = match (&document.counters.url, wants_redis) {
+        (_, false) => None,
+        (Some(reference), true) => Some(
+            world::secret(reference).map_err(|error| vec![format!("[counters] url: {error}")])?,
+        ),
+        (None, true) => Some(
+            environment("REDIS_URL").map(Secret::new).ok_or_else(|| {
+                vec!["[counters] url is missing: write url = { env = \"REDIS_URL\" } or url = \"redis://127.0.0.1:6379\"".to_owned()]
+            })?,
+        ),
+    };
+    Ok(CountersConfig {
+        backend: match document.counters.backend {
+            CountersBackend::Memory => Backend::Memory,
+            CountersBackend::Redis => Backend::Redis,
+        },
+        redis_url,
+        timeout: document.counters.timeout,
+        stream,
+    })
+}
+
+fn admin_state(state: &Arc<State>, ready: &Arc<Readiness>) -> AdminState {
+    let (world, counters, scrape) = (state.clone(), state.clone(), state.clone());
+    AdminState {
+        ready: ready.clone(),
+        metrics: state.telemetry.metrics.clone(),
+        world_revision: Box::new(move || world.current.load().world.revision),
+        counters_healthy: Box::new(move || counters.counters.is_healthy()),
+        before_scrape: Box::new(move |metrics| {
+            let lost = if let UsageSinks::File(file) = &scrape.usage { file.dropped() } else { 0 };
+            metrics.before_scrape(scrape.counters.pending_settlements(), scrape.counters.is_healthy(), lost);
+        }),
+    }
+}
+
+/// Waits for SIGTERM (true: load balancers get time) or SIGINT (false: a person is waiting).
+async fn wait_for_signal() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    match (terminate, interrupt) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => true,
+                _ = interrupt.recv() => false,
+            }
+        }
+        _ => std::future::pending().await,
+    }
+}
+
+/// Provider keys are in memory: no core dumps, and no other process of the same user looks in.
+fn protect_memory() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
+/// To the person at the terminal, not to the log.
+fn say(text: &str) {
+    #[expect(clippy::print_stdout, reason = "this is the command's output")]
+    {
+        println!("{text}");
+    }
+}

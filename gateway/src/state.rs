@@ -1,0 +1,65 @@
+//! What handlers share. `State` is the process's, `Worker` a worker thread's.
+
+use crate::{
+    counters::{Counters, Shared},
+    telemetry::Telemetry,
+    upstream::{client::Clients, health::Health, health::Targets},
+    usage::UsageSinks,
+};
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use tollgate_contract::{budget::OnOutage, world::World};
+
+/// The process's state.
+pub struct State {
+    /// The world and what was made ready of it; swapped whole.
+    pub current: ArcSwap<Current>,
+    /// Limits and budgets.
+    pub counters: Arc<Shared>,
+    /// What a budget does while the counters are out of reach, unless it says otherwise.
+    pub on_outage: OnOutage,
+    /// What is remembered of targets.
+    pub health: Health,
+    /// Where usage events go.
+    pub usage: UsageSinks,
+    /// Metrics and traces.
+    pub telemetry: Telemetry,
+    /// The largest body in bytes.
+    pub max_body: usize,
+    /// Tells streams that time is up.
+    pub cut: tokio::sync::watch::Receiver<bool>,
+}
+
+/// A world and the targets that were made ready for it.
+#[derive(Default)]
+pub struct Current {
+    /// The world.
+    pub world: World,
+    /// Its targets.
+    pub targets: Targets,
+}
+
+impl State {
+    /// Takes a new world: requests that come in from now on see it.
+    pub fn accept(&self, world: World) {
+        self.health.forgive_keys();
+        self.current.store(Arc::new(Current { world, targets: Targets::default() }));
+    }
+}
+
+/// A worker thread's state.
+pub struct Worker {
+    /// The process's.
+    pub state: Arc<State>,
+    /// The worker's own connection to the counters.
+    pub counters: Counters,
+    /// The worker's own connections to providers.
+    pub clients: Clients,
+}
+
+impl Worker {
+    /// Makes a worker's state; runs on its thread.
+    pub fn new(state: Arc<State>) -> Self {
+        Self { counters: Counters::new(state.counters.clone()), clients: Clients::default(), state }
+    }
+}

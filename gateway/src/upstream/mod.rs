@@ -1,0 +1,10 @@
+//! Calling providers: one call (`attempt`), the walk over a plan (`executor`), and what is remembered of targets
+//! between requests (`health`, `circuit_breaker`).
+
+pub mod attempt;
+pub mod circuit_breaker;
+pub mod client;
+pub mod error;
+pub mod executor;
+pub mod health;
+pub mod resolver;

@@ -1,0 +1,3 @@
+//! The black-box tests: each module is about one promise.
+
+mod simulator_self_test;

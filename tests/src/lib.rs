@@ -1,0 +1,12 @@
+//! The provider simulator, and the harness that the black-box tests are made of.
+
+pub mod simulator;
+
+pub mod gateway_process;
+pub mod processes;
+pub mod redis_server;
+pub mod simulator_process;
+
+pub mod http;
+pub mod raw_socket;
+pub mod sse;

@@ -1,0 +1,205 @@
+//! The bill: what this provider would charge, whatever its answers claim.
+
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// All bills of the process, by provider and model.
+#[derive(Debug, Default)]
+pub struct Bill {
+    rows: Mutex<BTreeMap<String, BTreeMap<String, Arc<BillRow>>>>,
+}
+
+/// The running counts of one provider's model. Atomics, since every chunk of every stream adds here.
+#[derive(Debug, Default)]
+pub struct BillRow {
+    requests: AtomicU64,
+    answered: AtomicU64,
+    failed: AtomicU64,
+    cancelled: AtomicU64,
+    prompt_tokens: AtomicU64,
+    cached_tokens: AtomicU64,
+    completion_tokens: AtomicU64,
+    reasoning_tokens: AtomicU64,
+}
+
+/// A reading of the whole bill.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BillReading {
+    /// By provider, then by model.
+    pub providers: BTreeMap<String, BTreeMap<String, Charges>>,
+    /// The sum of it all.
+    pub total: Charges,
+}
+
+/// A reading of one row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charges {
+    /// Requests that named the model.
+    pub requests: u64,
+    /// Answered in full.
+    pub answered: u64,
+    /// Ended by the provider's error or fault.
+    pub failed: u64,
+    /// Left by the client.
+    pub cancelled: u64,
+    /// Charged when generation starts; includes the cached ones.
+    pub prompt_tokens: u64,
+    /// The part of the prompt that was read from a cache.
+    pub cached_tokens: u64,
+    /// Charged as they are handed to the socket; includes reasoning.
+    pub completion_tokens: u64,
+    /// The part of the completion that was reasoning.
+    pub reasoning_tokens: u64,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Answered in full.
+    Answered,
+    /// Ended by the provider's error or fault.
+    Failed,
+    /// Left by the client.
+    Cancelled,
+}
+
+impl Outcome {
+    /// The word for it in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl Bill {
+    /// The row of a provider's model.
+    pub fn row(&self, provider: &str, model: &str) -> Arc<BillRow> {
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let models = rows.entry(provider.to_owned()).or_default();
+        Arc::clone(models.entry(model.to_owned()).or_default())
+    }
+
+    /// Starts anew. Requests that are still running stay on the old bill, which nobody sees.
+    pub fn clear(&self) {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The models that a provider has billed.
+    pub fn models(&self, provider: &str) -> Vec<String> {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.get(provider).map(|models| models.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The bill as it stands.
+    pub fn read(&self) -> BillReading {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reading = BillReading::default();
+        for (provider, models) in rows.iter() {
+            for (model, row) in models {
+                let charges = row.read();
+                reading.total += charges;
+                reading
+                    .providers
+                    .entry(provider.clone())
+                    .or_default()
+                    .insert(model.clone(), charges);
+            }
+        }
+        reading
+    }
+}
+
+impl BillRow {
+    /// A request has named the model.
+    pub fn count_request(&self) {
+        add(&self.requests, 1);
+    }
+
+    /// A request has ended.
+    pub fn count_outcome(&self, outcome: Outcome) {
+        add(
+            match outcome {
+                Outcome::Answered => &self.answered,
+                Outcome::Failed => &self.failed,
+                Outcome::Cancelled => &self.cancelled,
+            },
+            1,
+        );
+    }
+
+    /// Charges a prompt, of which `cached` tokens came from a cache.
+    pub fn charge_prompt(&self, tokens: u64, cached: u64) {
+        add(&self.prompt_tokens, tokens);
+        add(&self.cached_tokens, cached);
+    }
+
+    /// Charges output.
+    pub fn charge_completion(&self, tokens: u64) {
+        add(&self.completion_tokens, tokens);
+    }
+
+    /// Charges reasoning, which is output too.
+    pub fn charge_reasoning(&self, tokens: u64) {
+        add(&self.completion_tokens, tokens);
+        add(&self.reasoning_tokens, tokens);
+    }
+
+    fn read(&self) -> Charges {
+        Charges {
+            requests: self.requests.load(Ordering::Acquire),
+            answered: self.answered.load(Ordering::Acquire),
+            failed: self.failed.load(Ordering::Acquire),
+            cancelled: self.cancelled.load(Ordering::Acquire),
+            prompt_tokens: self.prompt_tokens.load(Ordering::Acquire),
+            cached_tokens: self.cached_tokens.load(Ordering::Acquire),
+            completion_tokens: self.completion_tokens.load(Ordering::Acquire),
+            reasoning_tokens: self.reasoning_tokens.load(Ordering::Acquire),
+        }
+    }
+}
+
+impl AddAssign for Charges {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.answered += other.answered;
+        self.failed += other.failed;
+        self.cancelled += other.cancelled;
+        self.prompt_tokens += other.prompt_tokens;
+        self.cached_tokens += other.cached_tokens;
+        self.completion_tokens += other.completion_tokens;
+        self.reasoning_tokens += other.reasoning_tokens;
+    }
+}
+
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.fetch_add(amount, Ordering::AcqRel);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_and_models_have_their_own_rows() {
+        let bill = Bill::default();
+        bill.row("alpha", "large").charge_prompt(10, 4);
+        bill.row("alpha", "large").charge_reasoning(2);
+        bill.row("beta", "large").charge_completion(5);
+
+        let reading = bill.read();
+        assert_eq!(reading.providers["alpha"]["large"].prompt_tokens, 10);
+        assert_eq!(reading.providers["alpha"]["large"].completion_tokens, 2);
+        assert_eq!(reading.providers["beta"]["large"].completion_tokens, 5);
+        assert_eq!(reading.total.completion_tokens, 7);
+
+        bill.clear();
+        assert_eq!(bill.read(), BillReading::default());
+    }
+}
