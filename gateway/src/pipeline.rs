@@ -245,7 +245,8 @@ fn deliver(worker: &Worker, inspected: &Inspected, served: Served, mut flight: F
             drop(place);
             note_plain(&mut flight.meter, &answer);
             let cost = flight.meter.charge().cost;
-            response.cost(cost, flight.overhead_us());
+            response.cost(flight.meter.price.is_some().then_some(cost));
+            response.overhead(flight.overhead_us());
             flight.end(200, None);
             response.whole(body)
         }

@@ -153,10 +153,11 @@ impl Head {
         Self(response)
     }
 
-    /// The cost, and the gateway's share of the time.
-    pub fn cost(&mut self, cost: NanoUsd, overhead_us: u64) {
-        self.0.insert_header(("x-tollgate-cost-usd", cost.to_string()));
-        self.overhead(overhead_us);
+    /// The cost; absent for a target without a price, because that is not free.
+    pub fn cost(&mut self, cost: Option<NanoUsd>) {
+        if let Some(cost) = cost {
+            self.0.insert_header(("x-tollgate-cost-usd", cost.to_string()));
+        }
     }
 
     /// The gateway's share of the time, in microseconds.

@@ -4,6 +4,7 @@ pub mod simulator;
 
 pub mod gateway_process;
 pub mod processes;
+pub mod ledger;
 pub mod redis_server;
 pub mod simulator_process;
 

@@ -61,6 +61,8 @@ pub struct Facts {
     /// Bytes of text in the prompt, an upper bound of its tokens (byte-level BPE has at most one token per byte) once
     /// `parts` is added.
     pub text_bytes: u64,
+    /// Bytes of the prompt's own words, for the estimate.
+    pub content_bytes: u64,
     /// Messages or inputs; each has a fixed overhead in tokens.
     pub parts: u64,
     /// Whether the prompt has parts whose tokens cannot be told from here (images, audio, files).
@@ -92,9 +94,9 @@ impl Facts {
         }
     }
 
-    /// The tokens that the prompt probably has: about four bytes each.
+    /// The tokens that the prompt probably has: about four bytes each, and three around each message and the whole.
     pub const fn input_estimate(&self) -> u64 {
-        self.text_bytes.div_ceil(4) + self.parts * 3
+        self.content_bytes.div_ceil(4) + self.parts * 3 + 3
     }
 }
 

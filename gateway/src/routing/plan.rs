@@ -351,7 +351,7 @@ secret = "sk-0123456789abcdef"
     #[test]
     fn every_filter_gives_its_reason() {
         let tools = Facts { tools: true, ..Facts::default() };
-        let long = Facts { text_bytes: 8000, ..Facts::default() };
+        let long = Facts { content_bytes: 8000, ..Facts::default() };
         let cases = [
             ("fall", tools, Fixed(None, false), vec!["b/small"], vec!["a/big: it lacks tools"]),
             ("fall", long, Fixed(None, false), vec!["b/small"], vec!["a/big: the prompt is larger than its context window of 1000 tokens"]),

@@ -93,6 +93,7 @@ impl<'de> Visitor<'de> for Members<'de> {
                     // Its schema goes into the prompt.
                     let (text, _) = raw(self.body, &mut map)?;
                     found.walk.text_bytes += text.len() as u64;
+                    found.walk.content_bytes += text.len() as u64;
                     found.response_format = Some(text);
                 }
                 Some(name) if name == prompt => {
@@ -154,6 +155,10 @@ impl Visitor<'_> for KeyName {
 #[derive(Default)]
 struct Walk {
     text_bytes: u64,
+    /// Of these, what is text in the eyes of a person: no keys, roles or types.
+    content_bytes: u64,
+    /// Whether the next value is a role, a type or the like.
+    in_label: bool,
     parts: u64,
     unseen_parts: bool,
     vision: bool,
@@ -176,6 +181,9 @@ impl<'de> Visitor<'de> for &mut Walk {
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
         self.text_bytes += text.len() as u64 + 2;
+        if !self.in_label {
+            self.content_bytes += text.len() as u64;
+        }
         Ok(())
     }
 
@@ -216,14 +224,15 @@ impl<'de> Visitor<'de> for &mut Walk {
             match key {
                 // Data, not text: what it costs cannot be told from its bytes.
                 Some(vision) => {
-                    let text_bytes = self.text_bytes;
+                    let (text_bytes, content_bytes) = (self.text_bytes, self.content_bytes);
                     self.unseen_parts = true;
                     self.vision |= vision;
                     map.next_value_seed(&mut *self)?;
-                    self.text_bytes = text_bytes;
+                    (self.text_bytes, self.content_bytes) = (text_bytes, content_bytes);
                 }
                 None => map.next_value_seed(&mut *self)?,
             }
+            self.in_label = false;
             self.text_bytes += 4;
         }
         Ok(())
@@ -250,6 +259,7 @@ impl Visitor<'_> for PartKey<'_> {
 
     fn visit_str<E>(self, key: &str) -> Result<Option<bool>, E> {
         self.0.text_bytes += key.len() as u64;
+        self.0.in_label = matches!(key, "role" | "type" | "id" | "tool_call_id");
         Ok(match key {
             "image_url" => Some(true),
             "input_audio" | "file" | "file_id" | "audio" | "video_url" => Some(false),
@@ -288,6 +298,7 @@ impl<'de> Visitor<'de> for Prompt<'_> {
             Api::Embeddings => {
                 self.walk.parts += 1;
                 self.walk.text_bytes += text.len() as u64;
+                self.walk.content_bytes += text.len() as u64;
                 Ok(text.is_empty())
             }
         }
@@ -355,6 +366,7 @@ impl Found<'_> {
             choices,
             user: user.filter(|user| user.len() <= 512),
             text_bytes: self.walk.text_bytes,
+            content_bytes: self.walk.content_bytes,
             parts: self.walk.parts,
             unseen_parts: self.walk.unseen_parts,
             tools: self.tools,
