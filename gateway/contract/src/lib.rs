@@ -3,6 +3,7 @@
 
 pub mod api_key;
 pub mod budget;
+pub mod catalog;
 pub mod document;
 pub mod event;
 pub mod ids;

@@ -3,6 +3,7 @@
 use crate::{
     api_key::ApiKeyHash,
     budget::{Budget, Limits},
+    catalog,
     ids::{ApiKeyId, MemberId, ProviderId, RouteId, TeamId, TenantId},
     pattern::Patterns,
     provider::{Model, Provider},
@@ -81,6 +82,20 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
+    /// What is known of a target: its own entry, else its provider's price, else the built-in catalog; each fact by
+    /// itself. Without a price the target is unpriced.
+    pub fn model(&self, target: &Target) -> Model {
+        let mut model = self.models.get(target).cloned().unwrap_or_default();
+        let Some(provider) = self.providers.get(target.provider()) else { return model };
+        model.price = model.price.or_else(|| provider.price.clone());
+        if let Some(known) = catalog::look_up(provider.kind, target.upstream_model()) {
+            model.price = model.price.or_else(|| known.price.clone());
+            model.context_window = model.context_window.or(known.context_window);
+            model.max_output = model.max_output.or(known.max_output);
+        }
+        model
+    }
+
     /// All targets that are named anywhere, sorted. Others can be called too: a provider may serve models that nobody
     /// wrote down.
     pub fn known_targets(&self) -> Vec<&Target> {

@@ -3,6 +3,7 @@
 use crate::error::GatewayError;
 use std::sync::Arc;
 use tollgate_contract::{
+    catalog,
     route::{Route, Target},
     world::{ApiKey, Upstreams},
 };
@@ -46,15 +47,19 @@ fn lookup(upstreams: &Upstreams, model: &str) -> Result<Requested, GatewayError>
 
 /// A bare upstream name. One that nobody wrote down can still be meant if there is only one provider to ask.
 fn bare(upstreams: &Upstreams, model: &str) -> Result<Target, GatewayError> {
-    let known = upstreams.known_targets();
-    let mut serving = known.into_iter().filter(|target| target.upstream_model() == model);
+    let mut serving: Vec<Target> =
+        upstreams.known_targets().into_iter().filter(|target| target.upstream_model() == model).cloned().collect();
+    let by_catalog = upstreams.providers.values().filter(|provider| catalog::look_up(provider.kind, model).is_some());
+    serving.extend(by_catalog.map(|provider| Target::new(&provider.id, model)));
+    serving.sort();
+    serving.dedup();
     let unknown = |hint: String| GatewayError::unknown_model(format!("The model \"{model}\" does not exist here. {hint}"));
-    match (serving.next(), serving.next()) {
-        (Some(target), None) => Ok(target.clone()),
-        (Some(first), Some(second)) => {
+    match serving.as_slice() {
+        [target] => Ok(target.clone()),
+        [first, second, ..] => {
             Err(unknown(format!("Several providers serve it: write \"{first}\" or \"{second}\".")))
         }
-        (None, _) => match upstreams.providers.keys().next() {
+        [] => match upstreams.providers.keys().next() {
             Some(provider) if upstreams.providers.len() == 1 => Ok(Target::new(provider, model)),
             _ => Err(unknown("GET /v1/models lists what there is.".to_owned())),
         },

@@ -10,7 +10,7 @@ use crate::{
     budget::{Budget, Scope},
     ids::{ApiKeyId, BudgetId, MemberId, ProviderId, ProviderKeyId, RouteId, TeamId, TenantId},
     pattern::Patterns,
-    provider::{Model, Provider, ProviderKey},
+    provider::{Provider, ProviderKey},
     route::{Hop, Route, RouteTarget, Target},
     secret::Secret,
     world::{ApiKey, Tenant, Upstreams, World},
@@ -194,18 +194,5 @@ fn tenant(name: &str, entry: &TenantEntry, upstreams: &Arc<Upstreams>) -> Tenant
         unpriced: entry.unpriced,
         budgets: budgets.collect(),
         upstreams: upstreams.clone(),
-    }
-}
-
-/// What is known of a target: its own entry, else its provider's price.
-impl Upstreams {
-    /// The facts of a target; `None` for what nobody wrote down.
-    pub fn model(&self, target: &Target) -> Model {
-        let mut model = self.models.get(target).cloned().unwrap_or_default();
-        if model.price.is_none() {
-            model.price =
-                self.providers.get(target.provider()).and_then(|provider| provider.price.clone());
-        }
-        model
     }
 }
