@@ -18,18 +18,25 @@ pub fn authenticate(
 ) -> Result<Arc<ApiKey>, GatewayError> {
     let presented = presented_key(headers, query)?;
     let unknown = || {
-        GatewayError::unauthenticated("invalid_api_key", "This gateway does not know the API key. Check the key and the base URL.")
+        GatewayError::unauthenticated(
+            "invalid_api_key",
+            "This gateway does not know the API key. Check the key and the base URL.",
+        )
     };
     let key = world.api_keys.get(&ApiKeyHash::of(presented)).ok_or_else(unknown)?;
     if key.expires.is_some_and(|at| at <= now) {
-        return Err(GatewayError::unauthenticated("expired_api_key", "This API key has expired. Ask for a new one."));
+        return Err(GatewayError::unauthenticated(
+            "expired_api_key",
+            "This API key has expired. Ask for a new one.",
+        ));
     }
     Ok(key.clone())
 }
 
 /// The key, from whichever place the SDK puts it. Two different keys are a mistake, not a choice.
 fn presented_key<'r>(headers: &'r HeaderMap, query: &'r str) -> Result<&'r str, GatewayError> {
-    let malformed = || GatewayError::unauthenticated("invalid_api_key", "The API key is not plain ASCII text.");
+    let malformed =
+        || GatewayError::unauthenticated("invalid_api_key", "The API key is not plain ASCII text.");
     let mut found: Option<&str> = None;
     let mut add = |candidate: &'r str| match found {
         Some(other) if other != candidate => {
@@ -97,11 +104,16 @@ mod tests {
 
     #[test]
     fn none_or_several_keys_are_told_apart() {
-        let code = |list: &[(&str, &str)], query: &str| presented_key(&headers(list), query).unwrap_err().code;
+        let code = |list: &[(&str, &str)], query: &str| {
+            presented_key(&headers(list), query).unwrap_err().code.to_string()
+        };
         assert_eq!(code(&[], ""), "missing_api_key");
         assert_eq!(code(&[("authorization", "Basic abc")], ""), "invalid_api_key");
         assert_eq!(code(&[("authorization", "Bearer ")], ""), "missing_api_key");
-        assert_eq!(code(&[("authorization", "Bearer a"), ("x-api-key", "b")], ""), "ambiguous_api_key");
+        assert_eq!(
+            code(&[("authorization", "Bearer a"), ("x-api-key", "b")], ""),
+            "ambiguous_api_key"
+        );
         assert_eq!(code(&[("authorization", "Bearer \u{fc}")], ""), "invalid_api_key");
     }
 }

@@ -19,7 +19,11 @@ const MIN_RATE: u64 = 1024;
 const RATE_AFTER: Duration = Duration::from_secs(10);
 
 /// The whole body.
-pub async fn read(http: &HttpRequest, mut payload: web::Payload, max: usize) -> Result<Bytes, GatewayError> {
+pub async fn read(
+    http: &HttpRequest,
+    mut payload: web::Payload,
+    max: usize,
+) -> Result<Bytes, GatewayError> {
     check_head(http, max)?;
     let started = Instant::now();
     let mut first: Option<Bytes> = None;
@@ -56,7 +60,8 @@ pub async fn read(http: &HttpRequest, mut payload: web::Payload, max: usize) -> 
 
 fn check_head(http: &HttpRequest, max: usize) -> Result<(), GatewayError> {
     if http.headers().contains_key(header::CONTENT_ENCODING) {
-        let message = "Compressed request bodies are not taken: send the body without Content-Encoding.";
+        let message =
+            "Compressed request bodies are not taken: send the body without Content-Encoding.";
         return Err(GatewayError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "invalid_request_error",
@@ -75,5 +80,9 @@ fn expected(http: &HttpRequest) -> Option<usize> {
 }
 
 fn unreadable(error: &PayloadError) -> GatewayError {
-    GatewayError::invalid("unreadable_body", None, format!("The request body could not be read: {error}."))
+    GatewayError::invalid(
+        "unreadable_body",
+        None,
+        format!("The request body could not be read: {error}."),
+    )
 }

@@ -1,7 +1,7 @@
 //! What can go wrong with a request, and the only place that picks a status for it. Each API prints it in its own shape
 //! (`formats/`).
 
-use crate::counters::{BudgetState, DeniedBy, Denial};
+use crate::counters::{BudgetState, Denial, DeniedBy, RateKind, RateState};
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -14,9 +14,9 @@ pub struct GatewayError {
     /// The class, in OpenAI's words.
     pub kind: &'static str,
     /// The stable code that programs branch on.
-    pub code: String,
+    pub code: Box<str>,
     /// The parameter at fault.
-    pub param: Option<String>,
+    pub param: Option<Box<str>>,
     /// What happened and what to do, for people.
     pub message: String,
     /// When it is worth trying again.
@@ -24,14 +24,19 @@ pub struct GatewayError {
     /// Whether an SDK should retry by itself; absent: as the status says.
     pub should_retry: Option<bool>,
     /// Further facts, printed beside the message.
-    pub details: Option<(&'static str, Value)>,
+    pub details: Option<Box<(&'static str, Value)>>,
     /// The state of the rate limits, printed as headers.
-    pub rates: Vec<crate::counters::RateState>,
+    pub rates: Box<[RateState]>,
 }
 
 impl GatewayError {
     /// An error with nothing but its essentials.
-    pub fn new(status: StatusCode, kind: &'static str, code: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(
+        status: StatusCode,
+        kind: &'static str,
+        code: impl Into<Box<str>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             status,
             kind,
@@ -41,28 +46,31 @@ impl GatewayError {
             retry_after: None,
             should_retry: None,
             details: None,
-            rates: Vec::new(),
+            rates: Box::default(),
         }
     }
 
     /// 400: the request is wrong, in this parameter.
     pub fn invalid(code: &'static str, param: Option<&str>, message: impl Into<String>) -> Self {
         Self {
-            param: param.map(str::to_owned),
+            param: param.map(Into::into),
             ..Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message)
         }
     }
 
     /// 401: no key, or none that we know.
     pub fn unauthenticated(code: &'static str, message: impl Into<String>) -> Self {
-        Self { should_retry: Some(false), ..Self::new(StatusCode::UNAUTHORIZED, "authentication_error", code, message) }
+        Self {
+            should_retry: Some(false),
+            ..Self::new(StatusCode::UNAUTHORIZED, "authentication_error", code, message)
+        }
     }
 
     /// 403: the key may not use this.
     pub fn forbidden(message: impl Into<String>) -> Self {
         let code = "model_not_allowed";
         Self {
-            param: Some("model".to_owned()),
+            param: Some("model".into()),
             ..Self::new(StatusCode::FORBIDDEN, "permission_error", code, message)
         }
     }
@@ -70,15 +78,21 @@ impl GatewayError {
     /// 404: there is no such model.
     pub fn unknown_model(message: impl Into<String>) -> Self {
         Self {
-            param: Some("model".to_owned()),
+            param: Some("model".into()),
             ..Self::new(StatusCode::NOT_FOUND, "invalid_request_error", "model_not_found", message)
         }
     }
 
     /// 413: the body is above `[server] max_body`.
     pub fn too_large(limit: usize) -> Self {
-        let message = format!("The request body is larger than {limit} bytes, the most this gateway takes.");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", "request_too_large", message)
+        let message =
+            format!("The request body is larger than {limit} bytes, the most this gateway takes.");
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "invalid_request_error",
+            "request_too_large",
+            message,
+        )
     }
 
     /// 408: the body did not come.
@@ -92,7 +106,12 @@ impl GatewayError {
         let message = "The budget of this request cannot be checked right now, and it denies meanwhile. Try again shortly.";
         Self {
             retry_after: Some(Duration::from_secs(2)),
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "budget_unavailable", message)
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "budget_unavailable",
+                message,
+            )
         }
     }
 
@@ -102,24 +121,31 @@ impl GatewayError {
             DeniedBy::Budget(state) => Self::budget_exceeded(&state),
             DeniedBy::Rate(rate) => {
                 let what = match rate.kind {
-                    crate::counters::RateKind::Requests => "requests",
-                    crate::counters::RateKind::Tokens => "tokens",
+                    RateKind::Requests => "requests",
+                    RateKind::Tokens => "tokens",
                 };
-                let message = format!("This API key's limit of {} {what} per minute is reached.", rate.limit);
+                let message =
+                    format!("This API key's limit of {} {what} per minute is reached.", rate.limit);
                 Self::new(StatusCode::TOO_MANY_REQUESTS, what, "rate_limit_exceeded", message)
             }
             DeniedBy::Concurrent(max) => {
                 let message = format!("This API key's limit of {max} requests at once is reached.");
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "requests", "concurrency_limit_exceeded", message)
+                Self::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "requests",
+                    "concurrency_limit_exceeded",
+                    message,
+                )
             }
         };
         error.retry_after = denial.retry_after;
-        error.rates = denial.rates;
+        error.rates = denial.rates.into();
         error
     }
 
     fn budget_exceeded(state: &BudgetState) -> Self {
-        let resets_at = state.resets_at_ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        let resets_at =
+            state.resets_at_ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
         let (status, until) = match resets_at {
             Some(at) => (StatusCode::TOO_MANY_REQUESTS, format!("It resets at {at}.")),
             None => (StatusCode::PAYMENT_REQUIRED, "Its window never resets.".to_owned()),
@@ -145,7 +171,7 @@ impl GatewayError {
         });
         Self {
             should_retry: Some(false),
-            details: Some(("budget", details)),
+            details: Some(Box::new(("budget", details))),
             ..Self::new(status, "insufficient_quota", "budget_exceeded", message)
         }
     }

@@ -8,7 +8,6 @@ use crate::{
 };
 use jiff::Timestamp;
 use std::{
-    collections::BTreeMap,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Instant,
 };
@@ -24,12 +23,17 @@ use tollgate_contract::{
 /// The status of a request whose app left before the answer.
 pub const CLIENT_CLOSED: u16 = 499;
 
+/// The error of an attempt that the app did not wait for.
+pub const CANCELLED: &str = "cancelled";
+
 /// A request under way.
 pub struct Flight {
     state: Arc<State>,
     counters: Counters,
     /// When it came in.
     pub started: Instant,
+    /// The same by the calendar.
+    pub at: Timestamp,
     /// Its name, and the hold's.
     pub id: HoldId,
     /// The event so far.
@@ -110,7 +114,13 @@ impl Meter {
     fn clip(&self, reported: Usage) -> Usage {
         let mut usage = reported;
         if usage.input() > self.input_upper {
-            usage = Usage { cache_read: 0, cache_write_5m: 0, cache_write_1h: 0, audio_input: 0, ..usage };
+            usage = Usage {
+                cache_read: 0,
+                cache_write_5m: 0,
+                cache_write_1h: 0,
+                audio_input: 0,
+                ..usage
+            };
             usage.input_uncached = self.input_upper;
         }
         let most = self.output_upper.unwrap_or(u64::MAX);
@@ -129,41 +139,34 @@ impl Meter {
 
 impl Flight {
     /// Begins one.
-    pub fn begin(state: Arc<State>, counters: Counters, key: &ApiKey, api: &str, at: Timestamp, started: Instant) -> Self {
+    pub fn begin(
+        state: Arc<State>,
+        counters: Counters,
+        key: &ApiKey,
+        api: &str,
+        at: Timestamp,
+        started: Instant,
+    ) -> Self {
         let id = HoldId(uuid::Uuid::now_v7());
         let event = UsageEvent {
             id: id.0.to_string(),
-            adjusts: None,
-            at: at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+            at: milliseconds(at).to_string(),
             tenant: key.tenant.id.clone(),
             team: key.team.clone(),
             member: key.member.clone(),
             api_key: key.id.clone(),
-            user: None,
-            metadata: BTreeMap::new(),
             api: api.to_owned(),
-            requested: String::new(),
-            route: None,
-            target: None,
-            provider_key: None,
             status: CLIENT_CLOSED,
             error: Some("client_closed".to_owned()),
-            stream: false,
             cache: "off".to_owned(),
-            usage: Usage::default(),
-            cost_nano_usd: NanoUsd::ZERO,
-            list_cost_nano_usd: NanoUsd::ZERO,
-            estimated: false,
-            disputed: false,
-            attempts: Vec::new(),
-            timing_us: BTreeMap::new(),
-            decision: None,
+            ..UsageEvent::default()
         };
         state.telemetry.metrics.requests_in_flight.inc();
         Self {
             state,
             counters,
             started,
+            at,
             id,
             event,
             traceparent: None,
@@ -227,7 +230,8 @@ impl Flight {
 
     fn charge_last_attempt(&mut self, charge: Charge) {
         let ended_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if let Some(AttemptRecord { usage, cost_nano_usd, ended_ms: end, .. }) = self.event.attempts.last_mut()
+        if let Some(AttemptRecord { usage, cost_nano_usd, ended_ms: end, .. }) =
+            self.event.attempts.last_mut()
             && self.meter.began
         {
             *usage = charge.usage;
@@ -249,54 +253,34 @@ impl Flight {
         if let UsageSinks::File(file) = &self.state.usage {
             file.write(&self.event);
         }
-        let event = std::mem::replace(&mut self.event, empty_event(&self.state));
         let tokens = charge.usage.tokens();
-        self.counters.settle(Settlement { hold: self.hold.take(), cost: charge.cost, tokens, event });
-    }
-}
-
-/// What is left of an event that was handed on.
-fn empty_event(_: &State) -> UsageEvent {
-    UsageEvent {
-        id: String::new(),
-        adjusts: None,
-        at: String::new(),
-        tenant: tollgate_contract::ids::TenantId::new(""),
-        team: None,
-        member: None,
-        api_key: tollgate_contract::ids::ApiKeyId::new(""),
-        user: None,
-        metadata: BTreeMap::new(),
-        api: String::new(),
-        requested: String::new(),
-        route: None,
-        target: None,
-        provider_key: None,
-        status: 0,
-        error: None,
-        stream: false,
-        cache: String::new(),
-        usage: Usage::default(),
-        cost_nano_usd: NanoUsd::ZERO,
-        list_cost_nano_usd: NanoUsd::ZERO,
-        estimated: false,
-        disputed: false,
-        attempts: Vec::new(),
-        timing_us: BTreeMap::new(),
-        decision: None,
+        let event = std::mem::take(&mut self.event);
+        self.counters.settle(Settlement {
+            hold: self.hold.take(),
+            cost: charge.cost,
+            tokens,
+            event,
+        });
     }
 }
 
 impl Drop for Flight {
     /// The app left, or something above gave up: what was used until now is charged.
     fn drop(&mut self) {
-        let called = self.event.attempts.last().is_some_and(|attempt| attempt.error.as_deref() == Some("cancelled"));
-        if !self.ended && called {
+        let cancelled = |attempt: &&AttemptRecord| attempt.error.as_deref() == Some(CANCELLED);
+        if let Some(attempt) = self.event.attempts.last().filter(cancelled) {
             // The provider had the prompt when the app left; what it had produced of a plain answer nobody can tell.
             self.meter.began = true;
+            self.event.target = Some(attempt.target.clone());
+            self.event.provider_key = attempt.provider_key.clone();
         }
         self.end(CLIENT_CLOSED, Some("client_closed".to_owned()));
     }
+}
+
+/// A time as events write it: to the millisecond.
+fn milliseconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
 /// Microseconds since a moment.
@@ -312,7 +296,11 @@ mod tests {
     fn meter(reported: Option<Usage>) -> Meter {
         Meter {
             price: Some(Price {
-                rates: Rates { input: NanoUsd::new(1_000_000), output: NanoUsd::new(2_000_000), ..Rates::default() },
+                rates: Rates {
+                    input: NanoUsd::new(1_000_000),
+                    output: NanoUsd::new(2_000_000),
+                    ..Rates::default()
+                },
                 ..Price::default()
             }),
             input_upper: 100,
@@ -340,7 +328,10 @@ mod tests {
         for (reported, expected, estimated, disputed) in cases {
             let charge = meter(reported).charge();
             assert_eq!(charge.usage, expected);
-            assert_eq!(charge.cost, NanoUsd::new(expected.input_uncached as i64 + 2 * expected.output as i64));
+            assert_eq!(
+                charge.cost,
+                NanoUsd::new(expected.input_uncached as i64 + 2 * expected.output as i64)
+            );
             assert_eq!((charge.estimated, charge.disputed), (estimated, disputed));
         }
     }

@@ -44,20 +44,37 @@ pub struct Incoming<'r> {
 }
 
 /// Serves a request from its authentication to its answer.
-pub async fn serve(worker: &Worker, api: Api, incoming: Incoming<'_>, payload: web::Payload) -> HttpResponse {
+pub async fn serve(
+    worker: &Worker,
+    api: Api,
+    incoming: Incoming<'_>,
+    payload: web::Payload,
+) -> HttpResponse {
     let current = worker.state.current.load_full();
-    let key = match auth::authenticate(&current.world, incoming.http.headers(), incoming.http.query_string(), incoming.at) {
+    let key = match auth::authenticate(
+        &current.world,
+        incoming.http.headers(),
+        incoming.http.query_string(),
+        incoming.at,
+    ) {
         Ok(key) => key,
         Err(error) => return tell::error(&error, None),
     };
-    let mut flight =
-        Flight::begin(worker.state.clone(), worker.counters.clone(), &key, api.name(), incoming.at, incoming.started);
+    // Boxed: it is handed on through every stage, and a pointer moves faster than what it points to.
+    let mut flight = Box::new(Flight::begin(
+        worker.state.clone(),
+        worker.counters.clone(),
+        &key,
+        api.name(),
+        incoming.at,
+        incoming.started,
+    ));
     flight.traceparent = tell::header(incoming.http, "traceparent").map(str::to_owned);
     match answer(worker, &current, &key, api, &incoming, payload, flight).await {
         Ok(response) => response,
         Err((error, mut flight)) => {
             let id = flight.event.id.clone();
-            flight.end(error.status.as_u16(), Some(error.code.clone()));
+            flight.end(error.status.as_u16(), Some(error.code.to_string()));
             tell::error(&error, Some(&id))
         }
     }
@@ -73,13 +90,13 @@ async fn answer(
     api: Api,
     incoming: &Incoming<'_>,
     payload: web::Payload,
-    mut flight: Flight,
+    mut flight: Box<Flight>,
 ) -> Result<HttpResponse, Ended> {
     macro_rules! or_end {
         ($result:expr) => {
             match $result {
                 Ok(value) => value,
-                Err(error) => return Err((error, Box::new(flight))),
+                Err(error) => return Err((error, flight)),
             }
         };
     }
@@ -99,12 +116,21 @@ async fn answer(
         flight.through(Some(route.id.clone()));
     }
     let budgets = budgets_of(key);
-    let mut plan = make_plan(worker, current, key, inspected.request(), &requested, &options.metadata, &budgets);
+    let mut plan = make_plan(
+        worker,
+        current,
+        key,
+        inspected.request(),
+        &requested,
+        &options.metadata,
+        &budgets,
+    );
     flight.event.decision = Some(decision(&plan));
     flight.timed("plan", planned);
 
     let held = Instant::now();
-    let reservation = or_end!(hold(worker, key, inspected.request(), &mut plan, &budgets, &mut flight, incoming.at).await);
+    let reservation =
+        or_end!(hold(worker, key, inspected.request(), &mut plan, &budgets, &mut flight).await);
     flight.timed("hold", held);
 
     let called = Instant::now();
@@ -115,11 +141,11 @@ async fn answer(
             targets: &current.targets,
             upstreams: &key.tenant.upstreams,
             request: &inspected,
-            request_id: &flight.event.id.clone(),
             started: incoming.started.into(),
             timeout: options.timeout,
             max_output: reservation.max_output_to_send,
-            attempts: &mut flight.event.attempts,
+            output_upper: reservation.output_upper(inspected.request()),
+            flight: &mut flight,
         };
         walk.run(&plan).await
     };
@@ -150,7 +176,9 @@ fn make_plan(
             let unavailable = |state: Arc<TargetState>| state.unavailable(health, Instant::now());
             let provider = self.key.tenant.upstreams.providers.get(target.provider());
             let counts = |budget: &Arc<Budget>| {
-                provider.is_some_and(|provider| budget.scope.covers_target(&provider.id, target.as_str()))
+                provider.is_some_and(|provider| {
+                    budget.scope.covers_target(&provider.id, target.as_str())
+                })
             };
             TargetFacts {
                 unavailable: state.and_then(unavailable),
@@ -166,7 +194,12 @@ fn make_plan(
         upstreams: &key.tenant.upstreams,
         unpriced_allowed: key.tenant.unpriced == Unpriced::Allow,
     };
-    routing::plan(requested, &question, &Now { worker, current, key, budgets }, &mut rand::random::<f64>)
+    routing::plan(
+        requested,
+        &question,
+        &Now { worker, current, key, budgets },
+        &mut rand::random::<f64>,
+    )
 }
 
 fn decision(plan: &Plan) -> Decision {
@@ -186,24 +219,31 @@ async fn hold(
     plan: &mut Plan,
     budgets: &[Arc<Budget>],
     flight: &mut Flight,
-    now: Timestamp,
 ) -> Result<Reservation, GatewayError> {
     let mut reservation = Reservation::of(request, plan);
     loop {
         if plan.steps.is_empty() {
             return Err(tell::nowhere_to_go(plan));
         }
-        let Some(limits) = limits_of(worker, key, request, plan, budgets, &mut reservation) else { return Ok(reservation) };
-        let hold_request = reservation.hold_request(flight, key, plan, request, limits, now);
+        let Some(limits) = limits_of(worker, key, request, plan, budgets, &mut reservation) else {
+            return Ok(reservation);
+        };
+        let hold_request = reservation.hold_request(worker, flight, key, plan, request, limits);
         match worker.counters.hold(hold_request).await {
             Ok(hold) => {
                 keep(worker, flight, hold);
                 return Ok(reservation);
             }
             Err(refusal) => {
-                worker.state.telemetry.metrics.hold_refused(matches!(refusal, Refusal::Unavailable));
+                worker
+                    .state
+                    .telemetry
+                    .metrics
+                    .hold_refused(matches!(refusal, Refusal::Unavailable));
                 let Refusal::Denied(denial) = refusal else { return Err(tell::refused(refusal)) };
-                let DeniedBy::Budget(state) = &denial.by else { return Err(GatewayError::denied(denial)) };
+                let DeniedBy::Budget(state) = &denial.by else {
+                    return Err(GatewayError::denied(denial));
+                };
                 if let Some(shorter) = affordable_output(state, plan, request, &reservation) {
                     reservation.clamp(shorter);
                 } else if !reservation.leave_out(plan, key, &state.budget) {
@@ -225,20 +265,19 @@ fn keep(worker: &Worker, flight: &mut Flight, hold: Hold) {
 }
 
 /// Hands the answer to the app and the numbers to the meter.
-fn deliver(worker: &Worker, inspected: &Inspected, served: Served, mut flight: Flight, reservation: &Reservation) -> HttpResponse {
+fn deliver(
+    worker: &Worker,
+    inspected: &Inspected,
+    served: Served,
+    mut flight: Box<Flight>,
+    reservation: &Reservation,
+) -> HttpResponse {
     let Served { answered, step, state, slot, place } = served;
     let facts = &inspected.request().facts;
     flight.event.target = Some(step.target.to_string());
     flight.event.provider_key = state.slots[slot].key.clone();
-    flight.meter = Meter {
-        price: step.model.price.clone(),
-        input_upper: facts.input_upper_bound(step.model.context_window),
-        output_upper: reservation.output_upper(inspected.request()),
-        input_estimate: facts.input_estimate(),
-        began: true,
-        ..Meter::default()
-    };
-    let mut response = tell::Head::new(&flight, step, answered.content_type.as_ref(), reservation.clamped);
+    let mut response =
+        tell::Head::new(&flight, step, answered.content_type.as_ref(), reservation.clamped);
     match answered.body {
         AnswerBody::Plain(body, answer) => {
             state.record(&worker.state.health, slot, Outcome::Good, Instant::now(), step.breaker);
@@ -274,4 +313,3 @@ fn note_plain(meter: &mut Meter, answer: &Answer) {
         meter.produced = text_bytes.div_ceil(4);
     }
 }
-

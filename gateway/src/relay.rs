@@ -48,13 +48,13 @@ pub struct Source {
     pub slot: usize,
     /// The circuit's settings.
     pub breaker: BreakerSettings,
-    /// Its place among the calls under way.
+    /// Its place among the calls under way; given back when the stream is dropped.
     pub place: Place,
 }
 
 struct Relay {
     state: Arc<State>,
-    flight: Flight,
+    flight: Box<Flight>,
     source: Source,
     include_usage: bool,
     pending: Option<Bytes>,
@@ -75,10 +75,15 @@ enum Waited {
 }
 
 /// The stream that the app gets. Dropping it cancels the call and settles what was used.
-pub fn relay(state: Arc<State>, flight: Flight, source: Source, include_usage: bool) -> impl Stream<Item = Result<Bytes, Infallible>> {
+pub fn relay(
+    state: Arc<State>,
+    flight: Box<Flight>,
+    source: Source,
+    include_usage: bool,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
     let mut cut = state.cut.clone();
     let now = Instant::now();
-    let relay = Relay {
+    let relay = Box::new(Relay {
         pending: Some(source.first.clone()),
         timer: Box::pin(sleep(KEEP_ALIVE.min(source.idle))),
         cut: Box::pin(async move {
@@ -94,7 +99,7 @@ pub fn relay(state: Arc<State>, flight: Flight, source: Source, include_usage: b
         over: false,
         last_frame: now,
         last_sent: now,
-    };
+    });
     unfold(relay, |mut relay| async move { relay.next().await.map(|bytes| (Ok(bytes), relay)) })
 }
 
@@ -109,9 +114,13 @@ impl Relay {
                 Some(piece) => self.take(piece),
                 None => match self.wait().await {
                     Waited::Frame(Some(Ok(frame))) => self.take_frame(frame),
-                    Waited::Frame(Some(Err(_))) => self.fail("upstream_truncated", "The provider's connection broke in the middle of the answer."),
+                    Waited::Frame(Some(Err(_))) => self.fail(
+                        "upstream_truncated",
+                        "The provider's connection broke in the middle of the answer.",
+                    ),
                     Waited::Frame(None) => self.end_of_stream(),
-                    Waited::Cut => self.fail("gateway_shutdown", "The gateway had to end before the answer did."),
+                    Waited::Cut => self
+                        .fail("gateway_shutdown", "The gateway had to end before the answer did."),
                     Waited::Timer => self.tick(),
                 },
             };
@@ -140,7 +149,9 @@ impl Relay {
         let Ok(data) = frame.into_data() else { return Bytes::new() };
         match self.source.splitter.push(data) {
             Ok(piece) => self.take(piece),
-            Err(sse::TooLong) => self.fail("upstream_garbage", "The provider sent an event that is too long."),
+            Err(sse::TooLong) => {
+                self.fail("upstream_garbage", "The provider sent an event that is too long.")
+            }
         }
     }
 
@@ -167,7 +178,10 @@ impl Relay {
                 }
                 Some(Chunk::Garbage) => {
                     let mut out = kept.unwrap_or_else(|| BytesMut::from(&piece[..from_start]));
-                    out.extend_from_slice(&self.fail("upstream_garbage", "The provider sent something that is no answer."));
+                    out.extend_from_slice(&self.fail(
+                        "upstream_garbage",
+                        "The provider sent something that is no answer.",
+                    ));
                     return out.freeze();
                 }
             };
@@ -202,7 +216,8 @@ impl Relay {
     fn tick(&mut self) -> Bytes {
         let now = Instant::now();
         if now >= self.last_frame + self.source.idle {
-            return self.fail("upstream_timeout", "The provider fell silent in the middle of the answer.");
+            return self
+                .fail("upstream_timeout", "The provider fell silent in the middle of the answer.");
         }
         let silent = now >= self.last_sent + KEEP_ALIVE;
         let next_comment = if silent { now } else { self.last_sent } + KEEP_ALIVE;
@@ -273,12 +288,5 @@ impl Relay {
     fn note(&self, outcome: Outcome) {
         let Source { target, slot, breaker, .. } = &self.source;
         target.record(&self.state.health, *slot, outcome, std::time::Instant::now(), *breaker);
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        // The call's place is given back with the source; the flight settles by itself.
-        let _ = &self.source.place;
     }
 }

@@ -7,10 +7,10 @@ use crate::{
     routing::{Plan, Step},
     state::Worker,
 };
-use jiff::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tollgate_contract::{
     budget::{Budget, Mode, OnExceed},
+    event::UsageEvent,
     money::NanoUsd,
     usage::Usage,
     world::ApiKey,
@@ -46,7 +46,10 @@ impl Reservation {
             (Some(own), Some(catalog)) => Some(own.min(catalog)),
             (own, catalog) => own.or(catalog),
         };
-        Self { max_output: if request.api == Api::Chat { max_output } else { Some(0) }, ..Self::default() }
+        Self {
+            max_output: if request.api == Api::Chat { max_output } else { Some(0) },
+            ..Self::default()
+        }
     }
 
     /// A budget applies and nobody gave a maximum: one is set, or the cost would have no bound.
@@ -85,30 +88,51 @@ impl Reservation {
     /// The request to the counters.
     pub fn hold_request(
         &self,
+        worker: &Worker,
         flight: &Flight,
         key: &ApiKey,
         plan: &Plan,
         request: &Request,
         limits: Vec<LimitRequest>,
-        now: Timestamp,
     ) -> HoldRequest {
-        let prompt = Usage { input_uncached: request.facts.input_estimate(), requests: 1, ..Usage::default() };
-        let input_cost = plan.steps.iter().filter_map(|step| step.model.price.as_ref()).map(|price| price.cost(&prompt)).max();
+        let prompt = Usage {
+            input_uncached: request.facts.input_estimate(),
+            requests: 1,
+            ..Usage::default()
+        };
+        let input_cost = plan
+            .steps
+            .iter()
+            .filter_map(|step| step.model.price.as_ref())
+            .map(|price| price.cost(&prompt))
+            .max();
         HoldRequest {
             id: flight.id,
             tenant: key.tenant.id.clone(),
             zone: key.tenant.zone.clone(),
-            now,
+            now: flight.at,
             limits,
-            stub: Arc::new(flight.event.clone()),
+            stub: stub(worker, flight, request.facts.input_estimate()),
             input_cost: input_cost.unwrap_or(NanoUsd::ZERO),
         }
     }
 }
 
+/// The event for whoever sweeps the hold. Holds in memory die with the process, so they need none.
+fn stub(worker: &Worker, flight: &Flight, input_estimate: u64) -> Arc<UsageEvent> {
+    static NOBODY_SWEEPS: LazyLock<Arc<UsageEvent>> = LazyLock::new(Arc::default);
+    if !worker.state.shared_counters {
+        return NOBODY_SWEEPS.clone();
+    }
+    let prompt = Usage { input_uncached: input_estimate, requests: 1, ..Usage::default() };
+    Arc::new(UsageEvent { usage: prompt, ..flight.event.clone() })
+}
+
 /// The budgets that a request of this key may count against.
 pub fn budgets_of(key: &ApiKey) -> Vec<Arc<Budget>> {
-    let applies = |budget: &&Arc<Budget>| budget.scope.covers_caller(key.team.as_ref(), key.member.as_ref(), &key.id);
+    let applies = |budget: &&Arc<Budget>| {
+        budget.scope.covers_caller(key.team.as_ref(), key.member.as_ref(), &key.id)
+    };
     key.tenant.budgets.iter().filter(applies).cloned().collect()
 }
 
@@ -132,7 +156,9 @@ pub fn limits_of(
         // What is free for certain needs no budget.
         if amount > NanoUsd::ZERO {
             let on_outage = match (budget.mode, budget.on_exceed) {
-                (Mode::Enforce, OnExceed::Block) => budget.on_outage.unwrap_or(worker.state.on_outage),
+                (Mode::Enforce, OnExceed::Block) => {
+                    budget.on_outage.unwrap_or(worker.state.on_outage)
+                }
                 // A budget that refuses nobody does not begin to when it cannot count.
                 _ => tollgate_contract::budget::OnOutage::Allow,
             };
@@ -150,7 +176,12 @@ fn rate_limits(key: &ApiKey, request: &Request) -> Vec<LimitRequest> {
         limits.push(LimitRequest::Concurrent { scope: scope.clone(), max });
     }
     if let Some(per_minute) = key.limits.requests_per_minute {
-        limits.push(LimitRequest::Rate { kind: RateKind::Requests, scope: scope.clone(), per_minute, amount: 1 });
+        limits.push(LimitRequest::Rate {
+            kind: RateKind::Requests,
+            scope: scope.clone(),
+            per_minute,
+            amount: 1,
+        });
     }
     if let Some(per_minute) = key.limits.tokens_per_minute {
         let output = request.facts.max_output.unwrap_or(0).saturating_mul(request.facts.choices);
@@ -161,8 +192,15 @@ fn rate_limits(key: &ApiKey, request: &Request) -> Vec<LimitRequest> {
 }
 
 /// The most that a request can cost on the targets that a budget counts.
-fn most_cost(budget: &Budget, key: &ApiKey, request: &Request, plan: &Plan, reservation: &Reservation) -> NanoUsd {
-    let output = reservation.max_output.unwrap_or(DEFAULT_MAX_OUTPUT).saturating_mul(request.facts.choices);
+fn most_cost(
+    budget: &Budget,
+    key: &ApiKey,
+    request: &Request,
+    plan: &Plan,
+    reservation: &Reservation,
+) -> NanoUsd {
+    let output =
+        reservation.max_output.unwrap_or(DEFAULT_MAX_OUTPUT).saturating_mul(request.facts.choices);
     let steps = plan.steps.iter().filter(|step| covers(budget, key, step));
     let costs = steps.filter_map(|step| {
         let input = request.facts.input_upper_bound(step.model.context_window);
@@ -173,17 +211,25 @@ fn most_cost(budget: &Budget, key: &ApiKey, request: &Request, plan: &Plan, rese
 
 /// The longest answer that what is left of a budget pays for on every target; `None` if that is too short to be of
 /// use, or no shorter than before.
-pub fn affordable_output(state: &BudgetState, plan: &Plan, request: &Request, reservation: &Reservation) -> Option<u64> {
+pub fn affordable_output(
+    state: &BudgetState,
+    plan: &Plan,
+    request: &Request,
+    reservation: &Reservation,
+) -> Option<u64> {
     if request.api != Api::Chat {
         return None;
     }
     let room = state.budget.limit.saturating_sub(state.settled).saturating_sub(state.held);
     let choices = request.facts.choices;
     let fits = |output: u64| {
-        plan.steps.iter().filter_map(|step| step.model.price.as_ref().map(|price| (step, price))).all(|(step, price)| {
-            let input = request.facts.input_upper_bound(step.model.context_window);
-            price.upper_bound(input, output.saturating_mul(choices)) <= room
-        })
+        plan.steps
+            .iter()
+            .filter_map(|step| step.model.price.as_ref().map(|price| (step, price)))
+            .all(|(step, price)| {
+                let input = request.facts.input_upper_bound(step.model.context_window);
+                price.upper_bound(input, output.saturating_mul(choices)) <= room
+            })
     };
     let before = reservation.max_output.unwrap_or(DEFAULT_MAX_OUTPUT);
     if before <= MIN_OUTPUT || !fits(MIN_OUTPUT) || fits(before) {

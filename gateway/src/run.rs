@@ -52,11 +52,16 @@ pub fn serve(flags: Serve) -> Result<(), Mistakes> {
     // One provider for all of TLS, chosen before anything can ask for it.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     if flags.control.is_some() {
-        return Err(vec!["--control: the connected mode is not available in this version: use --config FILE".to_owned()]);
+        return Err(vec![
+            "--control: the connected mode is not available in this version: use --config FILE"
+                .to_owned(),
+        ]);
     }
     let loaded = load(&flags)?;
     if loaded.document.control.is_some() {
-        return Err(vec!["[control]: the connected mode is not available in this version".to_owned()]);
+        return Err(vec![
+            "[control]: the connected mode is not available in this version".to_owned(),
+        ]);
     }
     let log = flags.log.as_deref().unwrap_or(&loaded.document.telemetry.log);
     logs::init(log).map_err(|error| vec![error])?;
@@ -82,9 +87,13 @@ fn load(flags: &Serve) -> Result<Loaded, Mistakes> {
 
 async fn run(flags: Serve, loaded: Loaded) -> Result<(), Mistakes> {
     let settings = loaded.document.server.clone();
-    let listener = bind(flags.listen.unwrap_or(settings.listen), "--listen or [server] listen").map_err(|error| vec![error])?;
-    let admin_listener = bind(flags.admin_listen.unwrap_or(settings.admin_listen), "--admin-listen or [server] admin_listen")
+    let listener = bind(flags.listen.unwrap_or(settings.listen), "--listen or [server] listen")
         .map_err(|error| vec![error])?;
+    let admin_listener = bind(
+        flags.admin_listen.unwrap_or(settings.admin_listen),
+        "--admin-listen or [server] admin_listen",
+    )
+    .map_err(|error| vec![error])?;
     let addresses = (listener.local_addr(), admin_listener.local_addr());
     let (draining, draining_seen) = watch::channel(false);
     let (cut, cut_seen) = watch::channel(false);
@@ -93,7 +102,8 @@ async fn run(flags: Serve, loaded: Loaded) -> Result<(), Mistakes> {
     let state = Arc::new(state(&document, world, cut_seen)?);
     state.counters.check().await.map_err(|error| vec![error.to_string()])?;
 
-    let admin = server::build_admin(admin_listener, web::Data::new(admin_state(&state, &ready))).map_err(cannot_serve)?;
+    let admin = server::build_admin(admin_listener, web::Data::new(admin_state(&state, &ready)))
+        .map_err(cannot_serve)?;
     let options = server::Options {
         listener,
         workers: settings.workers,
@@ -105,7 +115,10 @@ async fn run(flags: Serve, loaded: Loaded) -> Result<(), Mistakes> {
     let app = actix_web::rt::spawn(app);
     let admin = actix_web::rt::spawn(admin);
     let background = actix_web::rt::spawn(state.counters.clone().run_background());
-    let watcher = flags.config.clone().map(|path| actix_web::rt::spawn(world::watch(path, text, state.clone())));
+    let watcher = flags
+        .config
+        .clone()
+        .map(|path| actix_web::rt::spawn(world::watch(path, text, state.clone())));
     ready.set_ready();
     if let (Ok(listen), Ok(admin)) = addresses {
         tracing::info!(%listen, %admin, "Ready");
@@ -157,20 +170,26 @@ fn cannot_serve(error: std::io::Error) -> Mistakes {
 }
 
 fn state(document: &Document, world: World, cut: watch::Receiver<bool>) -> Result<State, Mistakes> {
-    let counters = Shared::new(counters_config(document)?).map_err(|error| vec![error.to_string()])?;
+    let counters =
+        Shared::new(counters_config(document)?).map_err(|error| vec![error.to_string()])?;
     let usage = match &document.usage {
         UsageSink::None => UsageSinks::None,
         UsageSink::Redis => UsageSinks::Stream,
-        UsageSink::File(path) => UsageSinks::File(
-            FileSink::open(path)
-                .map_err(|error| vec![format!("[usage] sink: {} cannot be opened: {error}", path.display())])?,
-        ),
+        UsageSink::File(path) => UsageSinks::File(FileSink::open(path).map_err(|error| {
+            vec![format!("[usage] sink: {} cannot be opened: {error}", path.display())]
+        })?),
     };
-    let endpoint = document.telemetry.otlp_endpoint.clone().or_else(|| environment("OTEL_EXPORTER_OTLP_ENDPOINT"));
-    let telemetry = Telemetry::start(endpoint.as_deref().filter(|endpoint| !endpoint.is_empty())).map_err(|error| vec![error])?;
+    let endpoint = document
+        .telemetry
+        .otlp_endpoint
+        .clone()
+        .or_else(|| environment("OTEL_EXPORTER_OTLP_ENDPOINT"));
+    let telemetry = Telemetry::start(endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()))
+        .map_err(|error| vec![error])?;
     let state = State {
         current: ArcSwap::from_pointee(Current::default()),
         counters,
+        shared_counters: document.counters.backend == CountersBackend::Redis,
         on_outage: document.counters.on_outage,
         health: Health::default(),
         usage,
@@ -216,7 +235,11 @@ fn admin_state(state: &Arc<State>, ready: &Arc<Readiness>) -> AdminState {
         counters_healthy: Box::new(move || counters.counters.is_healthy()),
         before_scrape: Box::new(move |metrics| {
             let lost = if let UsageSinks::File(file) = &scrape.usage { file.dropped() } else { 0 };
-            metrics.before_scrape(scrape.counters.pending_settlements(), scrape.counters.is_healthy(), lost);
+            metrics.before_scrape(
+                scrape.counters.pending_settlements(),
+                scrape.counters.is_healthy(),
+                lost,
+            );
         }),
     }
 }

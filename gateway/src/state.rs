@@ -16,6 +16,8 @@ pub struct State {
     pub current: ArcSwap<Current>,
     /// Limits and budgets.
     pub counters: Arc<Shared>,
+    /// Whether other nodes count too.
+    pub shared_counters: bool,
     /// What a budget does while the counters are out of reach, unless it says otherwise.
     pub on_outage: OnOutage,
     /// What is remembered of targets.

@@ -9,6 +9,7 @@ use crate::{
     upstream::{
         error::{Meaning, UpstreamError},
         executor::Failures,
+        health::KEYS_REFUSED,
     },
 };
 use actix_web::{
@@ -52,7 +53,8 @@ fn metadata(text: &str) -> Result<BTreeMap<String, String>, GatewayError> {
         GatewayError::invalid("invalid_header", Some("x-tollgate-metadata"), message)
     };
     let map: BTreeMap<String, String> = serde_json::from_str(text).map_err(|_| wrong())?;
-    let fits = map.len() <= 16 && map.iter().all(|(name, value)| name.len() <= 64 && value.len() <= 512);
+    let fits =
+        map.len() <= 16 && map.iter().all(|(name, value)| name.len() <= 64 && value.len() <= 512);
     if fits { Ok(map) } else { Err(wrong()) }
 }
 
@@ -65,10 +67,13 @@ fn timeout(text: &str) -> Result<Duration, GatewayError> {
         (Some(number), "m") => number.checked_mul(60_000),
         _ => None,
     };
-    milliseconds.filter(|ms| (1..=86_400_000).contains(ms)).map(Duration::from_millis).ok_or_else(|| {
-        let message = "The header x-tollgate-timeout must be a duration like \"20s\" or \"500ms\".";
-        GatewayError::invalid("invalid_header", Some("x-tollgate-timeout"), message)
-    })
+    milliseconds.filter(|ms| (1..=86_400_000).contains(ms)).map(Duration::from_millis).ok_or_else(
+        || {
+            let message =
+                "The header x-tollgate-timeout must be a duration like \"20s\" or \"500ms\".";
+            GatewayError::invalid("invalid_header", Some("x-tollgate-timeout"), message)
+        },
+    )
 }
 
 /// A header's text.
@@ -100,10 +105,16 @@ pub fn error(error: &GatewayError, request_id: Option<&str>) -> HttpResponse {
 fn rate_headers(response: &mut HttpResponseBuilder, rates: &[RateState]) {
     for rate in rates {
         let names = match rate.kind {
-            RateKind::Requests => {
-                ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"]
-            }
-            RateKind::Tokens => ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"],
+            RateKind::Requests => [
+                "x-ratelimit-limit-requests",
+                "x-ratelimit-remaining-requests",
+                "x-ratelimit-reset-requests",
+            ],
+            RateKind::Tokens => [
+                "x-ratelimit-limit-tokens",
+                "x-ratelimit-remaining-tokens",
+                "x-ratelimit-reset-tokens",
+            ],
         };
         response.insert_header((names[0], rate.limit.to_string()));
         response.insert_header((names[1], rate.remaining.to_string()));
@@ -127,7 +138,12 @@ pub struct Head(HttpResponseBuilder);
 
 impl Head {
     /// The headers that every answer has.
-    pub fn new(flight: &Flight, step: &Step, content_type: Option<&http::HeaderValue>, clamped: Option<u64>) -> Self {
+    pub fn new(
+        flight: &Flight,
+        step: &Step,
+        content_type: Option<&http::HeaderValue>,
+        clamped: Option<u64>,
+    ) -> Self {
         let mut response = HttpResponse::Ok();
         let fallback = if flight.event.stream { "text/event-stream" } else { "application/json" };
         let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or(fallback);
@@ -171,7 +187,10 @@ impl Head {
     }
 
     /// With a stream.
-    pub fn stream(mut self, stream: impl Stream<Item = Result<Bytes, Infallible>> + 'static) -> HttpResponse {
+    pub fn stream(
+        mut self,
+        stream: impl Stream<Item = Result<Bytes, Infallible>> + 'static,
+    ) -> HttpResponse {
         self.0
             .insert_header(("cache-control", "no-cache"))
             .insert_header(("x-accel-buffering", "no"))
@@ -184,7 +203,9 @@ pub fn refused(refusal: Refusal) -> GatewayError {
     match refusal {
         Refusal::Denied(denial) => GatewayError::denied(denial),
         Refusal::Unavailable => GatewayError::budget_unavailable(),
-        Refusal::Revoked => GatewayError::unauthenticated("revoked_api_key", "This API key was revoked."),
+        Refusal::Revoked => {
+            GatewayError::unauthenticated("revoked_api_key", "This API key was revoked.")
+        }
         Refusal::Duplicate => GatewayError::new(
             StatusCode::CONFLICT,
             "invalid_request_error",
@@ -196,12 +217,21 @@ pub fn refused(refusal: Refusal) -> GatewayError {
 
 /// No target can serve the request.
 pub fn nowhere_to_go(plan: &Plan) -> GatewayError {
-    let reasons: Vec<_> = plan.out.iter().map(|out| format!("{}: {}", out.target, out.reason)).collect();
+    let reasons: Vec<_> =
+        plan.out.iter().map(|out| format!("{}: {}", out.target, out.reason)).collect();
     let message = format!("No target can serve this request. {}.", reasons.join("; "));
+    if !plan.out.is_empty() && plan.out.iter().all(|out| out.reason == KEYS_REFUSED) {
+        return credentials_exhausted(&reasons.join("; "));
+    }
     if plan.temporarily {
         return GatewayError {
             retry_after: Some(Duration::from_secs(1)),
-            ..GatewayError::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "no_target_available", message)
+            ..GatewayError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "no_target_available",
+                message,
+            )
         };
     }
     GatewayError::invalid("no_eligible_target", Some("model"), message)
@@ -212,17 +242,23 @@ pub fn all_failed(failures: &Failures, plan: &Plan) -> GatewayError {
     let Some(last) = failures.last() else { return nowhere_to_go(plan) };
     let story = failures.story();
     if failures.only_credentials() {
-        let message = format!("The gateway's own provider keys were refused; yours is fine. {story}.");
-        return GatewayError::new(StatusCode::BAD_GATEWAY, "upstream_error", "upstream_credentials_exhausted", message);
+        return credentials_exhausted(&story);
     }
     let gateway = |status, code: &str| {
-        GatewayError::new(status, "upstream_error", code, format!("No target gave an answer. {story}."))
+        GatewayError::new(
+            status,
+            "upstream_error",
+            code,
+            format!("No target gave an answer. {story}."),
+        )
     };
     match last {
         UpstreamError::Connect(_) => gateway(StatusCode::BAD_GATEWAY, "upstream_unreachable"),
         UpstreamError::Broken(_) => gateway(StatusCode::BAD_GATEWAY, "upstream_broken"),
         UpstreamError::InBand(_) => gateway(StatusCode::BAD_GATEWAY, "upstream_error"),
-        UpstreamError::Garbage | UpstreamError::TooLarge => gateway(StatusCode::BAD_GATEWAY, "upstream_garbage"),
+        UpstreamError::Garbage | UpstreamError::TooLarge => {
+            gateway(StatusCode::BAD_GATEWAY, "upstream_garbage")
+        }
         UpstreamError::Timeout { .. } => gateway(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
         UpstreamError::Busy | UpstreamError::NoKey => GatewayError {
             retry_after: Some(Duration::from_secs(1)),
@@ -232,6 +268,16 @@ pub fn all_failed(failures: &Failures, plan: &Plan) -> GatewayError {
             provider_said(*status, *meaning, body, *retry_after, &story, failures.0.len())
         }
     }
+}
+
+fn credentials_exhausted(story: &str) -> GatewayError {
+    let message = format!("The gateway's own provider keys were refused; yours is fine. {story}.");
+    GatewayError::new(
+        StatusCode::BAD_GATEWAY,
+        "upstream_error",
+        "upstream_credentials_exhausted",
+        message,
+    )
 }
 
 /// A provider's own error: its 4xx as it is, its 5xx as ours.
@@ -250,9 +296,16 @@ fn provider_said(
     let upstream = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     match meaning {
         Meaning::Server | Meaning::BadKey => {
-            let status = if matches!(status, 503 | 529) { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_GATEWAY };
+            let status = if matches!(status, 503 | 529) {
+                StatusCode::SERVICE_UNAVAILABLE
+            } else {
+                StatusCode::BAD_GATEWAY
+            };
             let message = format!("No target gave an answer. {story}.");
-            GatewayError { retry_after, ..GatewayError::new(status, "upstream_error", "upstream_error", message) }
+            GatewayError {
+                retry_after,
+                ..GatewayError::new(status, "upstream_error", "upstream_error", message)
+            }
         }
         Meaning::RateLimited => GatewayError {
             retry_after: retry_after.or(Some(Duration::from_secs(1))),
@@ -263,7 +316,11 @@ fn provider_said(
                 message,
             )
         },
-        Meaning::Forbidden | Meaning::ModelNotFound | Meaning::ContextWindow | Meaning::ContentFilter | Meaning::Caller => {
+        Meaning::Forbidden
+        | Meaning::ModelNotFound
+        | Meaning::ContextWindow
+        | Meaning::ContentFilter
+        | Meaning::Caller => {
             let fallback = match meaning {
                 Meaning::Forbidden => "upstream_forbidden",
                 Meaning::ModelNotFound => "model_not_found",
@@ -272,8 +329,13 @@ fn provider_said(
                 _ => "upstream_rejected",
             };
             GatewayError {
-                param: wire::param_of(body),
-                ..GatewayError::new(upstream, "invalid_request_error", code.unwrap_or_else(|| fallback.to_owned()), message)
+                param: wire::param_of(body).map(Into::into),
+                ..GatewayError::new(
+                    upstream,
+                    "invalid_request_error",
+                    code.unwrap_or_else(|| fallback.to_owned()),
+                    message,
+                )
             }
         }
     }

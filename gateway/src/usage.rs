@@ -41,8 +41,14 @@ impl FileSink {
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let (sender, receiver) = sync_channel(QUEUE);
-        let writer = std::thread::Builder::new().name("usage-file".to_owned()).spawn(move || write_all(file, &receiver))?;
-        Ok(Self { queue: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)), dropped: Arc::default() })
+        let writer = std::thread::Builder::new()
+            .name("usage-file".to_owned())
+            .spawn(move || write_all(file, &receiver))?;
+        Ok(Self {
+            queue: Mutex::new(Some(sender)),
+            writer: Mutex::new(Some(writer)),
+            dropped: Arc::default(),
+        })
     }
 
     /// Queues an event. A full queue drops it and counts: requests never wait for a disk.

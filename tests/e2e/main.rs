@@ -1,3 +1,16 @@
 //! The black-box tests: each module is about one promise.
 
+mod stand;
+
 mod simulator_self_test;
+
+mod bad_input;
+mod chat;
+mod faults;
+mod lifecycle;
+mod metering;
+mod routes;
+mod start_up;
+
+mod budgets;
+mod outage;

@@ -31,7 +31,8 @@ impl Ledger {
     pub async fn budget(&mut self, name: &str) -> BudgetReading {
         let mut sum = BudgetReading::default();
         for key in self.keys(&format!("tg1:*:b:*:bud:{name}:*")).await {
-            let fields: HashMap<String, i64> = self.redis.hgetall(&key).await.expect("a budget is a hash of numbers");
+            let fields: HashMap<String, i64> =
+                self.redis.hgetall(&key).await.expect("a budget is a hash of numbers");
             sum.settled += fields.get("s").copied().unwrap_or(0);
             sum.held += fields.get("h").copied().unwrap_or(0);
         }
@@ -42,7 +43,8 @@ impl Ledger {
     pub async fn open_holds(&mut self) -> usize {
         let mut open = 0;
         for key in self.keys("tg1:*:hx").await {
-            open += self.redis.zcard::<_, usize>(&key).await.expect("the deadlines are a sorted set");
+            open +=
+                self.redis.zcard::<_, usize>(&key).await.expect("the deadlines are a sorted set");
         }
         open
     }
@@ -70,7 +72,11 @@ impl Ledger {
                 return events;
             }
             let now = tokio::time::Instant::now();
-            assert!(now < deadline, "after {limit:?}: {} of {count} events, {open} open holds", events.len());
+            assert!(
+                now < deadline,
+                "after {limit:?}: {} of {count} events, {open} open holds",
+                events.len()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -3,8 +3,8 @@
 pub mod simulator;
 
 pub mod gateway_process;
-pub mod processes;
 pub mod ledger;
+pub mod processes;
 pub mod redis_server;
 pub mod simulator_process;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One request as it ended. Corrections are further events (`adjusts`).
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct UsageEvent {
     /// The request's id (UUIDv7), or `<id>:<n>` for a correction.
     pub id: String,

@@ -75,17 +75,24 @@ pub struct ApiKey {
 pub struct Upstreams {
     /// The providers by name.
     pub providers: BTreeMap<ProviderId, Arc<Provider>>,
-    /// What is known of targets.
-    pub models: HashMap<Target, Model>,
+    /// What is known of the targets that are named anywhere, all sources taken together.
+    pub models: HashMap<Target, Arc<Model>>,
     /// The routes by name.
     pub routes: BTreeMap<RouteId, Arc<Route>>,
 }
 
 impl Upstreams {
-    /// What is known of a target: its own entry, else its provider's price, else the built-in catalog; each fact by
-    /// itself. Without a price the target is unpriced.
-    pub fn model(&self, target: &Target) -> Model {
-        let mut model = self.models.get(target).cloned().unwrap_or_default();
+    /// What is known of a target; without a price it is unpriced.
+    pub fn model(&self, target: &Target) -> Arc<Model> {
+        self.models
+            .get(target)
+            .cloned()
+            .unwrap_or_else(|| Arc::new(self.complete(target, Model::default())))
+    }
+
+    /// Fills in what `model`, the target's own entry, leaves open: by its provider's price, then by the built-in
+    /// catalog, each fact by itself.
+    pub fn complete(&self, target: &Target, mut model: Model) -> Model {
         let Some(provider) = self.providers.get(target.provider()) else { return model };
         model.price = model.price.or_else(|| provider.price.clone());
         if let Some(known) = catalog::look_up(provider.kind, target.upstream_model()) {

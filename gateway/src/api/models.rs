@@ -18,7 +18,11 @@ pub async fn list(worker: web::Data<Worker>, http: HttpRequest) -> HttpResponse 
 }
 
 /// One of them; its name may contain slashes.
-pub async fn one(worker: web::Data<Worker>, http: HttpRequest, name: web::Path<String>) -> HttpResponse {
+pub async fn one(
+    worker: web::Data<Worker>,
+    http: HttpRequest,
+    name: web::Path<String>,
+) -> HttpResponse {
     let key = match key_of(&worker, &http) {
         Ok(key) => key,
         Err(error) => return tell::error(&error, None),
@@ -26,8 +30,18 @@ pub async fn one(worker: web::Data<Worker>, http: HttpRequest, name: web::Path<S
     match visible(&key).into_iter().find(|model| model["id"] == name.as_str()) {
         Some(model) => HttpResponse::Ok().json(model),
         None => {
-            let message = format!("The model \"{name}\" does not exist here, or this API key may not use it.");
-            tell::error(&GatewayError::new(StatusCode::NOT_FOUND, "invalid_request_error", "model_not_found", message), None)
+            let message = format!(
+                "The model \"{name}\" does not exist here, or this API key may not use it."
+            );
+            tell::error(
+                &GatewayError::new(
+                    StatusCode::NOT_FOUND,
+                    "invalid_request_error",
+                    "model_not_found",
+                    message,
+                ),
+                None,
+            )
         }
     }
 }
@@ -39,10 +53,11 @@ fn key_of(worker: &Worker, http: &HttpRequest) -> Result<Arc<ApiKey>, GatewayErr
 
 fn visible(key: &ApiKey) -> Vec<Value> {
     let upstreams = &key.tenant.upstreams;
-    let routes = upstreams.routes.keys().filter(|id| key.models.matches(id.as_str())).map(|id| {
-        json!({ "id": id.as_str(), "object": "model", "created": 0, "owned_by": "route" })
-    });
-    let targets = upstreams.known_targets().into_iter().filter(|target| key.models.matches(target.as_str()));
+    let routes = upstreams.routes.keys().filter(|id| key.models.matches(id.as_str())).map(
+        |id| json!({ "id": id.as_str(), "object": "model", "created": 0, "owned_by": "route" }),
+    );
+    let targets =
+        upstreams.known_targets().into_iter().filter(|target| key.models.matches(target.as_str()));
     routes.chain(targets.map(|target| described(upstreams, target))).collect()
 }
 

@@ -9,12 +9,20 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use std::time::Instant;
 
 /// `POST /v1/chat/completions`.
-pub async fn chat_completions(worker: web::Data<Worker>, http: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub async fn chat_completions(
+    worker: web::Data<Worker>,
+    http: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
     serve(&worker, Api::Chat, now(&http), payload).await
 }
 
 /// `POST /v1/embeddings`.
-pub async fn embeddings(worker: web::Data<Worker>, http: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub async fn embeddings(
+    worker: web::Data<Worker>,
+    http: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
     serve(&worker, Api::Embeddings, now(&http), payload).await
 }
 

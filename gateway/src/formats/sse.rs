@@ -85,7 +85,8 @@ impl Event {
         let mut first: Option<(usize, usize)> = None;
         let mut from = 0;
         while from < self.bytes.len() {
-            let end = memchr::memchr(b'\n', &self.bytes[from..]).map_or(self.bytes.len(), |at| from + at);
+            let end =
+                memchr::memchr(b'\n', &self.bytes[from..]).map_or(self.bytes.len(), |at| from + at);
             let mut start = from;
             if from == 0 && self.bytes.starts_with(b"\xef\xbb\xbf") {
                 start = 3;
@@ -124,7 +125,11 @@ mod tests {
         let mut splitter = Splitter::default();
         let mut out = Vec::new();
         let mut read = |piece: &Bytes| {
-            out.extend(events(piece).filter_map(|event| event.data()).map(|data| String::from_utf8_lossy(&data).into_owned()));
+            out.extend(
+                events(piece)
+                    .filter_map(|event| event.data())
+                    .map(|data| String::from_utf8_lossy(&data).into_owned()),
+            );
         };
         let mut from = 0;
         for cut in cuts.iter().copied().chain([text.len()]) {

@@ -2,7 +2,7 @@
 
 use super::{resolve::Requested, weighted};
 use crate::formats::facts::{Api, Facts};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tollgate_contract::{
     event::RuledOut,
     ids::RouteId,
@@ -34,7 +34,7 @@ pub struct Step {
     /// What to call.
     pub target: Target,
     /// What is known of it.
-    pub model: Model,
+    pub model: Arc<Model>,
     /// Retries on it before the next.
     pub retries: u32,
     /// Time to the first byte; absent: only `total` counts.
@@ -96,7 +96,12 @@ pub struct Question<'q> {
 }
 
 /// Orders the targets of what was requested. `random` gives numbers in 0..1.
-pub fn plan(requested: &Requested, question: &Question, view: &dyn View, random: &mut dyn FnMut() -> f64) -> Plan {
+pub fn plan(
+    requested: &Requested,
+    question: &Question,
+    view: &dyn View,
+    random: &mut dyn FnMut() -> f64,
+) -> Plan {
     let mut planner = Planner { question, view, random, plan: Plan::default() };
     match requested {
         Requested::Target(target) => {
@@ -143,7 +148,11 @@ impl Entry<'_> {
 
 impl Planner<'_> {
     fn walk(&mut self, route: &Route, terms: &Terms) {
-        let lower = |a: Rates, b: Rates| Rates { input: a.input.min(b.input), output: a.output.min(b.output), ..a };
+        let lower = |a: Rates, b: Rates| Rates {
+            input: a.input.min(b.input),
+            output: a.output.min(b.output),
+            ..a
+        };
         let terms = Terms {
             trust: terms.trust.max(route.require_trust.unwrap_or_default()),
             max_price: match (terms.max_price, route.max_price) {
@@ -181,7 +190,8 @@ impl Planner<'_> {
                     Hop::Target(target) => target.as_str().to_owned(),
                     Hop::Route(id) => id.as_str().to_owned(),
                 };
-                let weights: Vec<_> = route.targets.iter().map(|entry| (name(&entry.to), entry.weight)).collect();
+                let weights: Vec<_> =
+                    route.targets.iter().map(|entry| (name(&entry.to), entry.weight)).collect();
                 let seed = self.seed(sticky, &route.id);
                 weighted::order(&weights, seed.as_deref(), self.random)
             }
@@ -207,10 +217,13 @@ impl Planner<'_> {
         let model = self.question.upstreams.model(&entry.target);
         let breaker = entry.route.map_or_else(BreakerSettings::default, |route| route.breaker);
         match self.reason_against(&entry.target, &model, breaker, terms) {
-            Some(reason) => self.plan.out.push(RuledOut { target: entry.target.to_string(), reason }),
+            Some(reason) => {
+                self.plan.out.push(RuledOut { target: entry.target.to_string(), reason })
+            }
             None => {
                 let timeouts = entry.route.map_or_else(Timeouts::default, |route| route.timeouts);
-                let stream_default = self.question.facts.stream.then_some(Timeouts::STREAM_FIRST_BYTE);
+                let stream_default =
+                    self.question.facts.stream.then_some(Timeouts::STREAM_FIRST_BYTE);
                 self.plan.steps.push(Step {
                     target: entry.target,
                     model,
@@ -218,19 +231,31 @@ impl Planner<'_> {
                     first_byte: entry.first_byte.or(stream_default),
                     timeouts,
                     breaker,
-                    fallback_on: entry.route.map_or(FailureSet::ALL, |route| FailureSet::of(&route.fallback_on)),
+                    fallback_on: entry
+                        .route
+                        .map_or(FailureSet::ALL, |route| FailureSet::of(&route.fallback_on)),
                 });
             }
         }
     }
 
-    fn reason_against(&mut self, target: &Target, model: &Model, breaker: BreakerSettings, terms: &Terms) -> Option<String> {
+    fn reason_against(
+        &mut self,
+        target: &Target,
+        model: &Model,
+        breaker: BreakerSettings,
+        terms: &Terms,
+    ) -> Option<String> {
         let question = self.question;
         let Some(provider) = question.upstreams.providers.get(target.provider()) else {
             return Some("there is no such provider".to_owned());
         };
         if provider.trust < terms.trust {
-            return Some(format!("its trust is {}, the route requires {}", provider.trust.name(), terms.trust.name()));
+            return Some(format!(
+                "its trust is {}, the route requires {}",
+                provider.trust.name(),
+                terms.trust.name()
+            ));
         }
         if let Some(missing) = missing_capability(question.api, question.facts, model) {
             return Some(format!("it lacks {missing}"));
@@ -239,7 +264,9 @@ impl Planner<'_> {
         if let Some(window) = model.context_window
             && question.facts.input_estimate() > window
         {
-            return Some(format!("the prompt is larger than its context window of {window} tokens"));
+            return Some(format!(
+                "the prompt is larger than its context window of {window} tokens"
+            ));
         }
         if let Some(cap) = terms.max_price
             && model.price.as_ref().is_none_or(|price| above(price, &cap))
@@ -270,7 +297,10 @@ fn missing_capability(api: Api, facts: &Facts, model: &Model) -> Option<&'static
         ("vision", facts.vision),
         ("json_schema", facts.json_schema),
     ];
-    needs.into_iter().find(|(name, needed)| *needed && !capabilities.contains(*name)).map(|(name, _)| name)
+    needs
+        .into_iter()
+        .find(|(name, needed)| *needed && !capabilities.contains(*name))
+        .map(|(name, _)| name)
 }
 
 #[cfg(test)]
@@ -318,7 +348,9 @@ secret = "sk-0123456789abcdef"
     fn planned(model: &str, facts: Facts, view: Fixed) -> (Vec<String>, Vec<String>, Plan) {
         let document = document::read(CONFIG).unwrap();
         let mut resolve = |reference: &document::SecretRef| match reference {
-            document::SecretRef::Inline(secret) => Ok(tollgate_contract::secret::Secret::new(secret.0.clone())),
+            document::SecretRef::Inline(secret) => {
+                Ok(tollgate_contract::secret::Secret::new(secret.0.clone()))
+            }
             _ => Err("none".to_owned()),
         };
         let world = document::world_from(&document, CONFIG, 1, &mut resolve).unwrap();
@@ -334,7 +366,11 @@ secret = "sk-0123456789abcdef"
         };
         let plan = plan(&requested, &question, &view, &mut || 0.5);
         let steps = plan.steps.iter().map(|step| step.target.to_string()).collect();
-        (steps, plan.out.iter().map(|out| format!("{}: {}", out.target, out.reason)).collect(), plan)
+        (
+            steps,
+            plan.out.iter().map(|out| format!("{}: {}", out.target, out.reason)).collect(),
+            plan,
+        )
     }
 
     #[test]
@@ -342,10 +378,16 @@ secret = "sk-0123456789abcdef"
         let (steps, out, plan) = planned("fall", Facts::default(), Fixed(None, true));
         assert_eq!(steps, ["a/big", "b/small"]);
         assert!(out.is_empty());
-        assert_eq!((plan.steps[0].retries, plan.steps[0].first_byte), (1, Some(Duration::from_secs(2))));
+        assert_eq!(
+            (plan.steps[0].retries, plan.steps[0].first_byte),
+            (1, Some(Duration::from_secs(2)))
+        );
         assert!(plan.steps[1].fallback_on.contains(FailureClass::Server));
         assert!(!plan.steps[1].fallback_on.contains(FailureClass::Timeout));
-        assert_eq!(plan.steps[1].first_byte, None, "plain requests have no first_byte unless one is written");
+        assert_eq!(
+            plan.steps[1].first_byte, None,
+            "plain requests have no first_byte unless one is written"
+        );
     }
 
     #[test]
@@ -354,21 +396,49 @@ secret = "sk-0123456789abcdef"
         let long = Facts { content_bytes: 8000, ..Facts::default() };
         let cases = [
             ("fall", tools, Fixed(None, false), vec!["b/small"], vec!["a/big: it lacks tools"]),
-            ("fall", long, Fixed(None, false), vec!["b/small"], vec!["a/big: the prompt is larger than its context window of 1000 tokens"]),
-            ("fall", Facts::default(), Fixed(Some("a/big"), false), vec!["b/small"], vec!["a/big: its circuit is open"]),
-            ("private", Facts::default(), Fixed(None, false), vec!["b/small"], vec!["a/big: its trust is external, the route requires private"]),
+            (
+                "fall",
+                long,
+                Fixed(None, false),
+                vec!["b/small"],
+                vec!["a/big: the prompt is larger than its context window of 1000 tokens"],
+            ),
+            (
+                "fall",
+                Facts::default(),
+                Fixed(Some("a/big"), false),
+                vec!["b/small"],
+                vec!["a/big: its circuit is open"],
+            ),
+            (
+                "private",
+                Facts::default(),
+                Fixed(None, false),
+                vec!["b/small"],
+                vec!["a/big: its trust is external, the route requires private"],
+            ),
             (
                 "cheap",
                 Facts::default(),
                 Fixed(None, false),
                 vec!["b/small"],
-                vec!["a/big: its price is above the route's max_price", "b/unpriced: its price is above the route's max_price"],
+                vec![
+                    "a/big: its price is above the route's max_price",
+                    "b/unpriced: its price is above the route's max_price",
+                ],
             ),
             ("a/other", Facts::default(), Fixed(None, false), vec!["a/other"], vec![]),
         ];
         for (model, facts, view, steps, out) in cases {
             let (got, reasons, _) = planned(model, facts, view);
-            assert_eq!((got, reasons), (steps.iter().map(ToString::to_string).collect(), out.iter().map(ToString::to_string).collect()), "{model}");
+            assert_eq!(
+                (got, reasons),
+                (
+                    steps.iter().map(ToString::to_string).collect(),
+                    out.iter().map(ToString::to_string).collect()
+                ),
+                "{model}"
+            );
         }
         let (steps, out, _) = planned("a/other", Facts::default(), Fixed(None, true));
         assert!(steps.is_empty() && out[0].contains("it has no price and a budget applies"));

@@ -27,7 +27,10 @@ pub fn resolve(key: &ApiKey, model: &str) -> Result<Requested, GatewayError> {
             Requested::Route(_) => false,
         };
     if !allowed {
-        let message = format!("This API key may not use the model \"{model}\". It may use: {}.", key.models.globs().join(", "));
+        let message = format!(
+            "This API key may not use the model \"{model}\". It may use: {}.",
+            key.models.globs().join(", ")
+        );
         return Err(GatewayError::forbidden(message));
     }
     Ok(requested)
@@ -47,13 +50,22 @@ fn lookup(upstreams: &Upstreams, model: &str) -> Result<Requested, GatewayError>
 
 /// A bare upstream name. One that nobody wrote down can still be meant if there is only one provider to ask.
 fn bare(upstreams: &Upstreams, model: &str) -> Result<Target, GatewayError> {
-    let mut serving: Vec<Target> =
-        upstreams.known_targets().into_iter().filter(|target| target.upstream_model() == model).cloned().collect();
-    let by_catalog = upstreams.providers.values().filter(|provider| catalog::look_up(provider.kind, model).is_some());
+    let mut serving: Vec<Target> = upstreams
+        .known_targets()
+        .into_iter()
+        .filter(|target| target.upstream_model() == model)
+        .cloned()
+        .collect();
+    let by_catalog = upstreams
+        .providers
+        .values()
+        .filter(|provider| catalog::look_up(provider.kind, model).is_some());
     serving.extend(by_catalog.map(|provider| Target::new(&provider.id, model)));
     serving.sort();
     serving.dedup();
-    let unknown = |hint: String| GatewayError::unknown_model(format!("The model \"{model}\" does not exist here. {hint}"));
+    let unknown = |hint: String| {
+        GatewayError::unknown_model(format!("The model \"{model}\" does not exist here. {hint}"))
+    };
     match serving.as_slice() {
         [target] => Ok(target.clone()),
         [first, second, ..] => {

@@ -5,7 +5,11 @@ use sha2::{Digest, Sha256};
 /// Indices of `weights` in the order drawn. With a `seed` text the draw is the same on every node (rendezvous hashing:
 /// taking a target away moves nobody else); otherwise `random` is asked for numbers in 0..1. Targets of weight 0 come
 /// last: they are fallbacks only.
-pub fn order(weights: &[(String, u32)], seed: Option<&str>, random: &mut dyn FnMut() -> f64) -> Vec<usize> {
+pub fn order(
+    weights: &[(String, u32)],
+    seed: Option<&str>,
+    random: &mut dyn FnMut() -> f64,
+) -> Vec<usize> {
     let mut keyed: Vec<(f64, usize)> = weights
         .iter()
         .enumerate()
@@ -47,7 +51,9 @@ mod tests {
     #[test]
     fn shares_follow_the_weights() {
         let weights = weights(&[("a", 95), ("b", 5)]);
-        let first = (0..20_000).filter(|user| order(&weights, Some(&format!("u{user}")), &mut || 0.5)[0] == 0).count();
+        let first = (0..20_000)
+            .filter(|user| order(&weights, Some(&format!("u{user}")), &mut || 0.5)[0] == 0)
+            .count();
         // 19,000 expected; 101 is the 99.9 % interval of that binomial.
         assert!((18_899..=19_101).contains(&first), "{first}");
     }
@@ -59,7 +65,12 @@ mod tests {
             let seed = format!("u{user}");
             let drawn = order(&all, Some(&seed), &mut || 0.5);
             assert_eq!(drawn, order(&all, Some(&seed), &mut || 0.1));
-            let without: Vec<_> = all.iter().enumerate().filter(|(i, _)| *i != drawn[2]).map(|(_, w)| w.clone()).collect();
+            let without: Vec<_> = all
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| *i != drawn[2])
+                .map(|(_, w)| w.clone())
+                .collect();
             assert_eq!(without[order(&without, Some(&seed), &mut || 0.5)[0]].0, all[drawn[0]].0);
         }
     }

@@ -37,17 +37,22 @@ pub struct Options {
 /// Builds the data plane's server; it runs when it is awaited.
 pub fn build(state: Arc<State>, options: Options) -> std::io::Result<Server> {
     let Options { listener, workers, grace, draining } = options;
-    let server = Server::build().disable_signals().shutdown_timeout(grace.as_secs() + 2).max_concurrent_connections(25_600);
+    let server = Server::build()
+        .disable_signals()
+        .shutdown_timeout(grace.as_secs() + 2)
+        .max_concurrent_connections(25_600);
     let server = if workers > 0 { server.workers(workers) } else { server };
     let server = server.listen("gateway", listener, move || {
         // Runs once on each worker's thread.
         let worker = web::Data::new(Worker::new(state.clone()));
-        let app = map_config(App::new().app_data(worker).configure(api::routes), |()| AppConfig::default());
+        let app = map_config(App::new().app_data(worker).configure(api::routes), |()| {
+            AppConfig::default()
+        });
         let draining = draining.clone();
         let service = HttpService::build()
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(HEAD_TIMEOUT)
-            .client_disconnect_timeout(Duration::from_secs(2))
+            .client_disconnect_timeout(Duration::from_secs(1))
             // An app that closes its side has left: its call is cancelled at once.
             .h1_allow_half_closed(false)
             .graceful_shutdown_signal(move || {
@@ -69,12 +74,17 @@ pub fn build(state: Arc<State>, options: Options) -> std::io::Result<Server> {
 }
 
 /// Builds the admin server.
-pub fn build_admin(listener: TcpListener, admin: web::Data<admin::AdminState>) -> std::io::Result<actix_web::dev::Server> {
-    let server = actix_web::HttpServer::new(move || App::new().app_data(admin.clone()).configure(admin::routes))
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(1)
-        .listen(listener)?;
+pub fn build_admin(
+    listener: TcpListener,
+    admin: web::Data<admin::AdminState>,
+) -> std::io::Result<actix_web::dev::Server> {
+    let server = actix_web::HttpServer::new(move || {
+        App::new().app_data(admin.clone()).configure(admin::routes)
+    })
+    .workers(1)
+    .disable_signals()
+    .shutdown_timeout(1)
+    .listen(listener)?;
     Ok(server.run())
 }
 

@@ -77,7 +77,9 @@ pub enum AnswerBody {
 impl Call<'_> {
     /// Makes the call. Dropping the future cancels it: the connection is closed.
     pub async fn run(self) -> Result<Answered, UpstreamError> {
-        let first_byte_by = self.first_byte.map_or(self.deadline, |limit| self.deadline.min(Instant::now() + limit));
+        let first_byte_by = self
+            .first_byte
+            .map_or(self.deadline, |limit| self.deadline.min(Instant::now() + limit));
         let response = self.send(first_byte_by).await?;
         if response.status() != StatusCode::OK {
             return Err(self.failed(response).await);
@@ -136,7 +138,11 @@ impl Call<'_> {
     }
 
     /// Reads a plain answer to its end.
-    async fn whole(&self, mut body: Incoming, first_byte_by: Instant) -> Result<(Instant, AnswerBody), UpstreamError> {
+    async fn whole(
+        &self,
+        mut body: Incoming,
+        first_byte_by: Instant,
+    ) -> Result<(Instant, AnswerBody), UpstreamError> {
         let mut bytes = BytesMut::with_capacity(body_size_hint(&body));
         let mut first_byte_at = None;
         let mut by = first_byte_by;
@@ -144,7 +150,9 @@ impl Call<'_> {
         loop {
             let frame = match timeout_at(by, body.frame()).await {
                 Err(_) if first_byte_at.is_none() => return Err(self.too_slow("first byte", by)),
-                Err(_) => return Err(UpstreamError::Timeout { what: "further data", after: self.idle }),
+                Err(_) => {
+                    return Err(UpstreamError::Timeout { what: "further data", after: self.idle });
+                }
                 Ok(None) => break,
                 Ok(Some(Err(error))) => return Err(UpstreamError::Broken(root_cause(&error))),
                 Ok(Some(Ok(frame))) => frame,
@@ -170,13 +178,19 @@ impl Call<'_> {
         match answer::read(&bytes) {
             Answer::Error(message) => Err(UpstreamError::InBand(message)),
             Answer::Garbage => Err(UpstreamError::Garbage),
-            good => Ok((first_byte_at.unwrap_or_else(Instant::now), AnswerBody::Plain(bytes, good))),
+            good => {
+                Ok((first_byte_at.unwrap_or_else(Instant::now), AnswerBody::Plain(bytes, good)))
+            }
         }
     }
 
     /// Reads a stream up to its first event with data. Comments and blank lines are no answer, so they do not count as
     /// a first byte; an error or nonsense in that place can still go on to another target.
-    async fn first_events(&self, mut body: Incoming, by: Instant) -> Result<(Instant, AnswerBody), UpstreamError> {
+    async fn first_events(
+        &self,
+        mut body: Incoming,
+        by: Instant,
+    ) -> Result<(Instant, AnswerBody), UpstreamError> {
         let mut splitter = Splitter::default();
         let mut held = BytesMut::new();
         loop {
@@ -215,7 +229,10 @@ impl Call<'_> {
     fn too_slow(&self, what: &'static str, by: Instant) -> UpstreamError {
         match self.first_byte {
             Some(after) if by < self.deadline => UpstreamError::Timeout { what, after },
-            _ => UpstreamError::Timeout { what: "answer in the time for the whole request", after: Duration::ZERO },
+            _ => UpstreamError::Timeout {
+                what: "answer in the time for the whole request",
+                after: Duration::ZERO,
+            },
         }
     }
 }
@@ -237,7 +254,8 @@ fn body_size_hint(body: &Incoming) -> usize {
 /// `retry-after-ms`, else `retry-after` in seconds; dates are rare enough to be ignored.
 fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
-    let seconds = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
+    let seconds =
+        number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
     (0.0..=86_400.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
 }
 

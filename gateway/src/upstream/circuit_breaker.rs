@@ -75,7 +75,14 @@ impl Circuit {
     }
 
     /// Takes note of how a call ended. `since` is the start of the circuit's time; `jitter` a number in -1..1.
-    pub fn record(&mut self, outcome: Outcome, now: Instant, since: Instant, settings: BreakerSettings, jitter: f64) {
+    pub fn record(
+        &mut self,
+        outcome: Outcome,
+        now: Instant,
+        since: Instant,
+        settings: BreakerSettings,
+        jitter: f64,
+    ) {
         self.count(outcome, now, since, settings.window);
         match (self.state, outcome) {
             (State::Closed, Outcome::Good) => self.in_a_row = 0,
@@ -92,7 +99,9 @@ impl Circuit {
                     self.state = State::HalfOpen { good: good + 1, next_probe, openings };
                 }
             }
-            (State::HalfOpen { openings, .. }, Outcome::Bad) => self.open(now, openings.saturating_add(1), settings, jitter),
+            (State::HalfOpen { openings, .. }, Outcome::Bad) => {
+                self.open(now, openings.saturating_add(1), settings, jitter)
+            }
             // A request sent before the circuit opened may end after it: it says nothing new.
             (State::Open { .. }, _) => {}
         }
@@ -116,7 +125,8 @@ impl Circuit {
 
     fn slot(now: Instant, since: Instant, window: Duration) -> u64 {
         let width = (window / BUCKETS as u32).max(Duration::from_millis(1));
-        (now.saturating_duration_since(since).as_millis() / width.as_millis()) as u64 + BUCKETS as u64
+        (now.saturating_duration_since(since).as_millis() / width.as_millis()) as u64
+            + BUCKETS as u64
     }
 
     fn count(&mut self, outcome: Outcome, now: Instant, since: Instant, window: Duration) {
@@ -134,8 +144,10 @@ impl Circuit {
     fn mostly_bad(&self, now: Instant, since: Instant, settings: BreakerSettings) -> bool {
         let slot = Self::slot(now, since, settings.window);
         let recent = self.buckets.iter().filter(|bucket| bucket.slot + BUCKETS as u64 > slot);
-        let (good, bad) = recent.fold((0u32, 0u32), |(good, bad), bucket| (good + bucket.good, bad + bucket.bad));
-        good + bad >= settings.min_requests && f64::from(bad) >= settings.ratio * f64::from(good + bad)
+        let (good, bad) =
+            recent.fold((0u32, 0u32), |(good, bad), bucket| (good + bucket.good, bad + bucket.bad));
+        good + bad >= settings.min_requests
+            && f64::from(bad) >= settings.ratio * f64::from(good + bad)
     }
 }
 
@@ -205,7 +217,11 @@ mod tests {
             record(Outcome::Good, 20);
         }
         for _ in 0..4 {
-            assert_eq!(record(Outcome::Bad, 21), "closed", "the old failures are out of the window");
+            assert_eq!(
+                record(Outcome::Bad, 21),
+                "closed",
+                "the old failures are out of the window"
+            );
         }
         assert_eq!(record(Outcome::Bad, 21), "open", "five of ten");
     }

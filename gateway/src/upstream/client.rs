@@ -55,7 +55,8 @@ impl Clients {
 }
 
 fn build(settings: Settings) -> Client {
-    let mut tcp = HttpConnector::new_with_resolver(Resolver { allow_private: settings.allow_private });
+    let mut tcp =
+        HttpConnector::new_with_resolver(Resolver { allow_private: settings.allow_private });
     tcp.set_connect_timeout(Some(settings.connect));
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(Duration::from_secs(60)));
@@ -76,7 +77,11 @@ fn build(settings: Settings) -> Client {
 /// The system's certificates are read once, and only when some provider is called by https.
 fn tls_config(needed: bool) -> rustls::ClientConfig {
     static ROOTS: OnceLock<Arc<rustls::RootCertStore>> = OnceLock::new();
-    let roots = if needed { ROOTS.get_or_init(load_roots).clone() } else { Arc::new(rustls::RootCertStore::empty()) };
+    let roots = if needed {
+        ROOTS.get_or_init(load_roots).clone()
+    } else {
+        Arc::new(rustls::RootCertStore::empty())
+    };
     rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
 }
 
@@ -85,7 +90,9 @@ fn load_roots() -> Arc<rustls::RootCertStore> {
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        tracing::error!("No system certificates found: providers cannot be called by https. Install ca-certificates.");
+        tracing::error!(
+            "No system certificates found: providers cannot be called by https. Install ca-certificates."
+        );
     }
     Arc::new(roots)
 }

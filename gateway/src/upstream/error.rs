@@ -85,7 +85,9 @@ impl UpstreamError {
             402 | 429 => Meaning::RateLimited,
             404 => Meaning::ModelNotFound,
             400 | 413 | 422 if word("context_length_exceeded") => Meaning::ContextWindow,
-            400 if word("content_policy_violation") || word("content_filter") => Meaning::ContentFilter,
+            400 if word("content_policy_violation") || word("content_filter") => {
+                Meaning::ContentFilter
+            }
             400 if word("invalid_api_key") => Meaning::BadKey,
             408 | 500.. => Meaning::Server,
             _ => Meaning::Caller,
@@ -116,7 +118,12 @@ impl UpstreamError {
     /// Whether it says that the target is ill, so that its circuit should know.
     pub const fn is_fault(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Broken(_) | Self::Timeout { .. } | Self::InBand(_) | Self::Garbage | Self::TooLarge => true,
+            Self::Connect(_)
+            | Self::Broken(_)
+            | Self::Timeout { .. }
+            | Self::InBand(_)
+            | Self::Garbage
+            | Self::TooLarge => true,
             Self::Status { meaning, .. } => matches!(meaning, Meaning::Server),
             Self::Busy | Self::NoKey => false,
         }

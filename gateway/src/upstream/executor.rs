@@ -8,6 +8,7 @@ use super::{
     health::{Health, Place, TargetState, Targets},
 };
 use crate::{
+    flight::{CANCELLED, Flight, Meter},
     formats::openai_chat::rewrite::{Changes, rewrite},
     guards::Inspected,
     routing::{Plan, Step},
@@ -28,16 +29,16 @@ pub struct Walk<'w> {
     pub upstreams: &'w Upstreams,
     /// The request; it passed the guards.
     pub request: &'w Inspected,
-    /// Our id of the request.
-    pub request_id: &'w str,
     /// When the request came in.
     pub started: Instant,
     /// The app's own limit of time.
     pub timeout: Option<Duration>,
     /// The most answer tokens, where the gateway sets it.
     pub max_output: Option<u64>,
-    /// The attempts so far. Written as each begins, so that they are told even if the app leaves in between.
-    pub attempts: &'w mut Vec<AttemptRecord>,
+    /// The most answer tokens of all choices, if known.
+    pub output_upper: Option<u64>,
+    /// Told of each attempt as it begins, so that all is there even if the app leaves in between.
+    pub flight: &'w mut Flight,
 }
 
 /// An answer, and who gave it.
@@ -73,12 +74,15 @@ impl Walk<'_> {
     pub async fn run<'p>(&mut self, plan: &'p Plan) -> Result<Served<'p>, Failures> {
         let mut failures = Failures::default();
         for step in &plan.steps {
-            let Some(state) = self.targets.get(self.health, self.upstreams, &step.target) else { continue };
+            let Some(state) = self.targets.get(self.health, self.upstreams, &step.target) else {
+                continue;
+            };
             state.earn_retry();
             let mut retries_left = step.retries;
             let mut refused = Vec::new();
             loop {
-                let picked = state.pick(self.health, std::time::Instant::now(), &refused, rand::random());
+                let picked =
+                    state.pick(self.health, std::time::Instant::now(), &refused, rand::random());
                 let Some(slot) = picked else {
                     if refused.is_empty() {
                         failures.0.push((step.target.to_string(), UpstreamError::NoKey));
@@ -93,7 +97,9 @@ impl Walk<'_> {
                     Ok(answered) => return Ok(Served { answered, step, state, slot, place }),
                     Err(error) => {
                         drop(place);
-                        let next = self.next(step, &state, slot, &error, &mut refused, &mut retries_left).await;
+                        let next = self
+                            .next(step, &state, slot, &error, &mut refused, &mut retries_left)
+                            .await;
                         failures.0.push((step.target.to_string(), error));
                         match next {
                             Next::Again => {}
@@ -107,7 +113,12 @@ impl Walk<'_> {
         Err(failures)
     }
 
-    async fn attempt(&mut self, step: &Step, state: &TargetState, slot: usize) -> Result<Answered, UpstreamError> {
+    async fn attempt(
+        &mut self,
+        step: &Step,
+        state: &TargetState,
+        slot: usize,
+    ) -> Result<Answered, UpstreamError> {
         let client = self.clients.get(Settings {
             connect: step.timeouts.connect,
             allow_private: state.provider.allow_private_network,
@@ -129,23 +140,33 @@ impl Walk<'_> {
                 },
             ),
             stream: request.facts.stream,
-            request_id: self.request_id,
+            request_id: &self.flight.event.id.clone(),
             first_byte: step.first_byte,
             idle: step.timeouts.idle,
             deadline: self.started + total,
         };
-        let since = |at: Instant, started: Instant| u64::try_from((at - started).as_millis()).unwrap_or(u64::MAX);
-        self.attempts.push(AttemptRecord {
+        let since = |at: Instant, started: Instant| {
+            u64::try_from((at - started).as_millis()).unwrap_or(u64::MAX)
+        };
+        self.flight.meter = Meter {
+            price: step.model.price.clone(),
+            input_upper: request.facts.input_upper_bound(step.model.context_window),
+            output_upper: self.output_upper,
+            input_estimate: request.facts.input_estimate(),
+            ..Meter::default()
+        };
+        self.flight.event.attempts.push(AttemptRecord {
             target: step.target.to_string(),
             provider_key: state.slots[slot].key.clone(),
             started_ms: since(Instant::now(), self.started),
             // Stands if the app leaves before the call ends.
-            error: Some("cancelled".to_owned()),
+            error: Some(CANCELLED.to_owned()),
             ..AttemptRecord::default()
         });
         let result = call.run().await;
         let now = Instant::now();
-        let Some(record) = self.attempts.last_mut() else { return result };
+        self.flight.meter.began = result.is_ok();
+        let Some(record) = self.flight.event.attempts.last_mut() else { return result };
         record.ended_ms = since(now, self.started);
         match &result {
             Ok(answered) => {
@@ -174,7 +195,11 @@ impl Walk<'_> {
         refused: &mut Vec<usize>,
         retries_left: &mut u32,
     ) -> Next {
-        let outcome = if error.is_fault() { Some(Outcome::Bad) } else { error.status().map(|_| Outcome::Good) };
+        let outcome = if error.is_fault() {
+            Some(Outcome::Bad)
+        } else {
+            error.status().map(|_| Outcome::Good)
+        };
         let limited = matches!(error, UpstreamError::Status { meaning: Meaning::RateLimited, .. });
         // A rate limit is no fault, and no good probe either.
         if let Some(outcome) = outcome.filter(|_| !limited) {
@@ -185,7 +210,8 @@ impl Walk<'_> {
             match meaning {
                 Meaning::BadKey => state.key_refused(slot),
                 Meaning::RateLimited => {
-                    let pause = retry_after.unwrap_or(Duration::from_secs(1)).min(Duration::from_secs(60));
+                    let pause =
+                        retry_after.unwrap_or(Duration::from_secs(1)).min(Duration::from_secs(60));
                     state.key_limited(self.health, slot, pause);
                     wait = pause;
                 }
@@ -199,7 +225,9 @@ impl Walk<'_> {
             }
         }
         let Some(class) = error.class() else { return Next::Stop };
-        if !step.fallback_on.contains(class) && !matches!(error, UpstreamError::Busy | UpstreamError::NoKey) {
+        if !step.fallback_on.contains(class)
+            && !matches!(error, UpstreamError::Busy | UpstreamError::NoKey)
+        {
             return Next::Stop;
         }
         let in_time = Instant::now() + wait < self.started + step.timeouts.total;
@@ -215,13 +243,18 @@ impl Walk<'_> {
 
 /// Full jitter: a random part of 100 ms × 2ⁿ, at most 5 s.
 fn backoff(tries: u32) -> Duration {
-    let ceiling = Duration::from_millis(100).saturating_mul(1 << tries.min(6)).min(Duration::from_secs(5));
+    let ceiling =
+        Duration::from_millis(100).saturating_mul(1 << tries.min(6)).min(Duration::from_secs(5));
     ceiling.mul_f64(rand::random())
 }
 
 /// What an abandoned call may have cost.
 fn prompt_cost(step: &Step, input: u64) -> Option<NanoUsd> {
-    let usage = tollgate_contract::usage::Usage { input_uncached: input, requests: 1, ..Default::default() };
+    let usage = tollgate_contract::usage::Usage {
+        input_uncached: input,
+        requests: 1,
+        ..Default::default()
+    };
     step.model.price.as_ref().map(|price| price.cost(&usage))
 }
 
@@ -239,14 +272,18 @@ impl Failures {
 
     /// Every failure in words.
     pub fn story(&self) -> String {
-        let each: Vec<_> = self.0.iter().map(|(target, error)| format!("{target}: {error}")).collect();
+        let each: Vec<_> =
+            self.0.iter().map(|(target, error)| format!("{target}: {error}")).collect();
         each.join("; ")
     }
 
     /// Whether nothing failed but credentials.
     pub fn only_credentials(&self) -> bool {
         self.0.iter().all(|(_, error)| {
-            matches!(error, UpstreamError::NoKey | UpstreamError::Status { meaning: Meaning::BadKey, .. })
+            matches!(
+                error,
+                UpstreamError::NoKey | UpstreamError::Status { meaning: Meaning::BadKey, .. }
+            )
         })
     }
 }

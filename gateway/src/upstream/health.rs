@@ -18,6 +18,9 @@ use tollgate_contract::{
     world::Upstreams,
 };
 
+/// Why a target is out whose provider does not know our keys.
+pub const KEYS_REFUSED: &str = "all its provider keys were refused";
+
 /// The memory of a process.
 #[derive(Debug)]
 pub struct Health {
@@ -83,7 +86,12 @@ pub struct Targets(RwLock<HashMap<Target, Arc<TargetState>>>);
 
 impl Targets {
     /// The state of a target; `None` if its provider does not exist.
-    pub fn get(&self, health: &Health, upstreams: &Upstreams, target: &Target) -> Option<Arc<TargetState>> {
+    pub fn get(
+        &self,
+        health: &Health,
+        upstreams: &Upstreams,
+        target: &Target,
+    ) -> Option<Arc<TargetState>> {
         /// Apps may invent model names; what is above this is made ready each time.
         const MOST: usize = 10_000;
         if let Some(state) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(target) {
@@ -100,7 +108,12 @@ impl Targets {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { since: Instant::now(), circuits: Mutex::default(), keys: Mutex::default(), under_way: Mutex::default() }
+        Self {
+            since: Instant::now(),
+            circuits: Mutex::default(),
+            keys: Mutex::default(),
+            under_way: Mutex::default(),
+        }
     }
 }
 
@@ -120,7 +133,10 @@ impl Health {
                 Some(id) => lock(&self.keys).entry(id.clone()).or_default().clone(),
                 None => Arc::default(),
             },
-            circuit: self.circuit(key.as_ref().map_or(provider.id.as_str(), ProviderKeyId::as_str), target.upstream_model()),
+            circuit: self.circuit(
+                key.as_ref().map_or(provider.id.as_str(), ProviderKeyId::as_str),
+                target.upstream_model(),
+            ),
             key,
             weight,
         };
@@ -135,7 +151,10 @@ impl Health {
         let uri = |path: &str| format!("{}{path}", provider.base_url).parse().ok();
         Some(TargetState {
             target: target.clone(),
-            uris: [uri(crate::formats::facts::Api::Chat.path()), uri(crate::formats::facts::Api::Embeddings.path())],
+            uris: [
+                uri(crate::formats::facts::Api::Chat.path()),
+                uri(crate::formats::facts::Api::Embeddings.path()),
+            ],
             base: provider.base_url.clone(),
             slots,
             under_way: lock(&self.under_way).entry(provider.id.clone()).or_default().clone(),
@@ -178,7 +197,7 @@ impl TargetState {
 
     /// Why it cannot be called now; `None` if it can.
     pub fn unavailable(&self, health: &Health, now: Instant) -> Option<&'static str> {
-        let mut reason = "all its provider keys were refused";
+        let mut reason = KEYS_REFUSED;
         for slot in &self.slots {
             match slot.unavailable(health, now) {
                 None => return None,
@@ -195,8 +214,16 @@ impl TargetState {
 
     /// Picks a provider key by weight among those that can be used, and takes the permission of its circuit. `random`
     /// is a number in 0..1; `tried` are slots of this request that failed.
-    pub fn pick(&self, health: &Health, now: Instant, tried: &[usize], random: f64) -> Option<usize> {
-        let usable = |index: &usize| !tried.contains(index) && self.slots[*index].unavailable(health, now).is_none();
+    pub fn pick(
+        &self,
+        health: &Health,
+        now: Instant,
+        tried: &[usize],
+        random: f64,
+    ) -> Option<usize> {
+        let usable = |index: &usize| {
+            !tried.contains(index) && self.slots[*index].unavailable(health, now).is_none()
+        };
         let candidates: Vec<usize> = (0..self.slots.len()).filter(usable).collect();
         let total: u32 = candidates.iter().map(|index| self.slots[*index].weight).sum();
         let mut left = random * f64::from(total);
@@ -216,7 +243,14 @@ impl TargetState {
     }
 
     /// Notes how a call ended.
-    pub fn record(&self, health: &Health, slot: usize, outcome: Outcome, now: Instant, settings: BreakerSettings) {
+    pub fn record(
+        &self,
+        health: &Health,
+        slot: usize,
+        outcome: Outcome,
+        now: Instant,
+        settings: BreakerSettings,
+    ) {
         let jitter = rand::random::<f64>() * 2.0 - 1.0;
         let mut circuit = lock(&self.slots[slot].circuit);
         let before = circuit.state();
@@ -239,7 +273,8 @@ impl TargetState {
 
     /// The provider limits the key for a while.
     pub fn key_limited(&self, health: &Health, slot: usize, wait: Duration) {
-        let until = health.now_ms().saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        let until =
+            health.now_ms().saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         self.slots[slot].health.cooling_until.fetch_max(until, Relaxed);
     }
 
@@ -269,7 +304,7 @@ impl RetryBudget {
 impl Slot {
     fn unavailable(&self, health: &Health, now: Instant) -> Option<&'static str> {
         if self.health.refused.load(Relaxed) {
-            return Some("all its provider keys were refused");
+            return Some(KEYS_REFUSED);
         }
         if self.health.cooling_until.load(Relaxed) > health.now_ms() {
             return Some("its provider limits our rate for now");

@@ -30,10 +30,15 @@ impl tower_service::Service<Name> for Resolver {
         let allow_private = self.allow_private;
         Box::pin(async move {
             let host = name.as_str().to_owned();
-            let all = tokio::task::spawn_blocking(move || (host.as_str(), 0).to_socket_addrs().map(Vec::from_iter))
-                .await
-                .map_err(io::Error::other)??;
-            let allowed: Vec<_> = all.into_iter().filter(|address| allow_private || is_public(address.ip())).collect();
+            let all = tokio::task::spawn_blocking(move || {
+                (host.as_str(), 0).to_socket_addrs().map(Vec::from_iter)
+            })
+            .await
+            .map_err(io::Error::other)??;
+            let allowed: Vec<_> = all
+                .into_iter()
+                .filter(|address| allow_private || is_public(address.ip()))
+                .collect();
             if allowed.is_empty() {
                 return Err(io::Error::new(
                     io::ErrorKind::PermissionDenied,
@@ -86,13 +91,32 @@ mod tests {
     #[test]
     fn private_addresses_are_known_in_every_spelling() {
         for private in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255",
-            "192.0.0.1", "192.168.1.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "fc00::1",
-            "fe80::1", "ff02::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::7f00:1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fc00::1",
+            "fe80::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "::7f00:1",
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
-        for public in ["1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:1.1.1.1"] {
+        for public in ["1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:1.1.1.1"]
+        {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
     }

@@ -21,7 +21,8 @@ pub fn from_environment(random: &[u8; 32]) -> Option<Result<EnvironmentWorld, Ve
     let hex: String = hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     let kind = ProviderKind::Openai.name();
     let base_url = environment("OPENAI_BASE_URL").filter(|url| !url.is_empty());
-    let base_url = base_url.map(|url| format!("base_url = {}\nallow_private_network = true\n", toml_string(&url)));
+    let base_url = base_url
+        .map(|url| format!("base_url = {}\nallow_private_network = true\n", toml_string(&url)));
     let text = format!(
         "[providers.openai]\nkind = \"{kind}\"\nkeys = [{{ env = \"OPENAI_API_KEY\" }}]\n{}\
          [tenants.default.api_keys.default]\nsha256 = \"{hex}\"\n",

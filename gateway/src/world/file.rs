@@ -27,7 +27,10 @@ pub struct Loaded {
 /// Reads a file. The errors are ready to be shown, one per mistake.
 pub fn load(path: &Path, revision: u64) -> Result<Loaded, Vec<String>> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        vec![format!("{}: cannot be read: {error}. Give the right file with --config.", path.display())]
+        vec![format!(
+            "{}: cannot be read: {error}. Give the right file with --config.",
+            path.display()
+        )]
     })?;
     accepted(text, revision, &path.display().to_string())
 }
@@ -38,19 +41,27 @@ pub fn accepted(text: String, revision: u64, name: &str) -> Result<Loaded, Vec<S
         problems.iter().map(|problem| format!("{name}:{problem}")).collect()
     };
     let document = document::read(&text).map_err(show)?;
-    let world = document::world_from(&document, &text, revision, &mut secrets::resolve).map_err(show)?;
+    let world =
+        document::world_from(&document, &text, revision, &mut secrets::resolve).map_err(show)?;
     let private = private_addresses(&world);
-    if private.is_empty() { Ok(Loaded { document, world, text }) } else { Err(private.into_iter().map(|line| format!("{name}: {line}")).collect()) }
+    if private.is_empty() {
+        Ok(Loaded { document, world, text })
+    } else {
+        Err(private.into_iter().map(|line| format!("{name}: {line}")).collect())
+    }
 }
 
 /// Base URLs that are private addresses without leave. Names are checked when they are connected to.
 fn private_addresses(world: &World) -> Vec<String> {
     let mut found = std::collections::BTreeSet::new();
     for tenant in world.tenants.values() {
-        for provider in tenant.upstreams.providers.values().filter(|provider| !provider.allow_private_network) {
+        for provider in
+            tenant.upstreams.providers.values().filter(|provider| !provider.allow_private_network)
+        {
             let Ok(uri) = provider.base_url.parse::<http::Uri>() else { continue };
             let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-            let private = host.parse::<IpAddr>().is_ok_and(|address| !resolver::is_public(address)) || host == "localhost";
+            let private = host.parse::<IpAddr>().is_ok_and(|address| !resolver::is_public(address))
+                || host == "localhost";
             if private {
                 found.insert(format!(
                     "providers.{}.base_url: {host} is a private address: set allow_private_network = true if it is meant",
@@ -81,7 +92,10 @@ pub async fn watch(path: PathBuf, mut text: String, state: Arc<State>) {
                 rejected = None;
                 state.accept(loaded.world);
                 reloads.config_reloaded(true);
-                tracing::info!(revision, "The config file changed and was taken (settings of the node itself need a restart)");
+                tracing::info!(
+                    revision,
+                    "The config file changed and was taken (settings of the node itself need a restart)"
+                );
             }
             Err(mistakes) => {
                 rejected = Some(now);

@@ -6,9 +6,8 @@ use tollgate_contract::{document::SecretRef, secret::Secret};
 pub fn resolve(reference: &SecretRef) -> Result<Secret, String> {
     let text = match reference {
         SecretRef::Inline(secret) => secret.0.clone(),
-        SecretRef::Env(name) => {
-            crate::settings::environment(name).ok_or_else(|| format!("the environment variable {name} is not set"))?
-        }
+        SecretRef::Env(name) => crate::settings::environment(name)
+            .ok_or_else(|| format!("the environment variable {name} is not set"))?,
         SecretRef::File(path) => std::fs::read_to_string(path)
             .map_err(|error| format!("the file {} cannot be read: {error}", path.display()))?,
     };

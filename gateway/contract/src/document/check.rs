@@ -120,15 +120,14 @@ fn budget_scope(
     }
     for at in budget.models.iter().flatten() {
         let provider = at.value.split('/').next().unwrap_or_default();
+        let is_written_target = at.value.contains('/') && document.providers.contains_key(provider);
         if document.routes.contains_key(&at.value) {
             problems.add(
                 at.offset,
                 &at.key,
                 "a budget counts targets as served (\"provider/model\"), not routes",
             );
-        } else if !provider.contains('*')
-            && !(at.value.contains('/') && document.providers.contains_key(provider))
-        {
+        } else if !is_written_target && !provider.contains('*') {
             problems.add(
                 at.offset,
                 &at.key,

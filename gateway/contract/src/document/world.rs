@@ -10,12 +10,12 @@ use crate::{
     budget::{Budget, Scope},
     ids::{ApiKeyId, BudgetId, MemberId, ProviderId, ProviderKeyId, RouteId, TeamId, TenantId},
     pattern::Patterns,
-    provider::{Provider, ProviderKey},
+    provider::{Model, Provider, ProviderKey},
     route::{Hop, Route, RouteTarget, Target},
     secret::Secret,
     world::{ApiKey, Tenant, Upstreams, World},
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Fetches a secret; the error says what is wrong with the reference.
 pub type Resolve<'a> = dyn FnMut(&SecretRef) -> Result<Secret, String> + 'a;
@@ -95,14 +95,20 @@ fn upstreams(document: &Document, problems: &Problems, resolve: &mut Resolve) ->
             upstreams.providers.insert(provider.id.clone(), Arc::new(provider));
         }
     }
-    for (name, entry) in &document.models {
-        if let Some(target) = Target::parse(name) {
-            upstreams.models.insert(target, entry.model.clone());
-        }
-    }
     for (name, entry) in &document.routes {
         let id = RouteId::new(name.as_str());
         upstreams.routes.insert(id.clone(), Arc::new(route(id, entry, document)));
+    }
+    let written = document
+        .models
+        .iter()
+        .filter_map(|(name, entry)| Some((Target::parse(name)?, entry.model.clone())));
+    let written: BTreeMap<Target, Model> = written.collect();
+    let in_routes: Vec<Target> = upstreams.known_targets().into_iter().cloned().collect();
+    for target in in_routes.into_iter().chain(written.keys().cloned()) {
+        let own = written.get(&target).cloned().unwrap_or_default();
+        let model = upstreams.complete(&target, own);
+        upstreams.models.insert(target, Arc::new(model));
     }
     upstreams
 }

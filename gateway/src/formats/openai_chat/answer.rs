@@ -38,9 +38,13 @@ struct Wire<'a> {
 /// Reads a whole body that came with a 2xx.
 pub fn read(body: &[u8]) -> Answer {
     let Ok(wire) = serde_json::from_slice::<Wire>(body) else { return Answer::Garbage };
-    let given = |value: Option<&RawValue>| value.map(RawValue::get).filter(|text| *text != "null").map(str::to_owned);
+    let given = |value: Option<&RawValue>| {
+        value.map(RawValue::get).filter(|text| *text != "null").map(str::to_owned)
+    };
     if let Some(error) = given(wire.error) {
-        return Answer::Error(super::error::message_of(format!("{{\"error\":{error}}}").as_bytes()));
+        return Answer::Error(super::error::message_of(
+            format!("{{\"error\":{error}}}").as_bytes(),
+        ));
     }
     let (choices, data) = (wire.choices, wire.data);
     if choices.is_none() && data.is_none() {
@@ -48,7 +52,8 @@ pub fn read(body: &[u8]) -> Answer {
     }
     let reported = wire.usage.map(RawValue::get).filter(|text| *text != "null");
     let usage = reported.and_then(usage::read);
-    let text_bytes = if usage.is_some() { 0 } else { choices.map_or(0, |choices| text_bytes(choices.get())) };
+    let text_bytes =
+        if usage.is_some() { 0 } else { choices.map_or(0, |choices| text_bytes(choices.get())) };
     Answer::Good { usage_refused: reported.is_some() && usage.is_none(), usage, text_bytes }
 }
 

@@ -8,9 +8,9 @@ pub fn body(error: &GatewayError) -> Value {
     let mut object = Map::new();
     object.insert("message".into(), error.message.clone().into());
     object.insert("type".into(), error.kind.into());
-    object.insert("param".into(), error.param.clone().into());
-    object.insert("code".into(), error.code.clone().into());
-    if let Some((name, details)) = &error.details {
+    object.insert("param".into(), error.param.as_deref().into());
+    object.insert("code".into(), (*error.code).into());
+    if let Some((name, details)) = error.details.as_deref() {
         object.insert((*name).into(), details.clone());
     }
     json!({ "error": object })
@@ -36,7 +36,8 @@ pub fn message_of(body: &[u8]) -> String {
         &value["msg"],
         &value["error_message"],
     ];
-    let text = places.into_iter().find_map(Value::as_str).map_or_else(|| value.to_string(), str::to_owned);
+    let text =
+        places.into_iter().find_map(Value::as_str).map_or_else(|| value.to_string(), str::to_owned);
     text.chars().take(500).collect()
 }
 

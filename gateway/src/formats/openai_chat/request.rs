@@ -24,13 +24,23 @@ fn unreadable(error: &serde_json::Error) -> GatewayError {
     use serde_json::error::Category;
     let text = error.to_string();
     if text.contains("recursion limit") {
-        return GatewayError::invalid("invalid_json", None, "The body is nested too deeply: at most 128 levels are taken.");
+        return GatewayError::invalid(
+            "invalid_json",
+            None,
+            "The body is nested too deeply: at most 128 levels are taken.",
+        );
     }
     match error.classify() {
-        Category::Syntax | Category::Eof | Category::Io => {
-            GatewayError::invalid("invalid_json", None, format!("The body is not valid JSON: {text}."))
-        }
-        Category::Data => GatewayError::invalid("invalid_value", None, format!("The body cannot be read: {text}.")),
+        Category::Syntax | Category::Eof | Category::Io => GatewayError::invalid(
+            "invalid_json",
+            None,
+            format!("The body is not valid JSON: {text}."),
+        ),
+        Category::Data => GatewayError::invalid(
+            "invalid_value",
+            None,
+            format!("The body cannot be read: {text}."),
+        ),
     }
 }
 
@@ -46,7 +56,7 @@ struct Found<'b> {
     n: Option<&'b str>,
     user: Option<&'b str>,
     response_format: Option<&'b str>,
-    has_prompt: bool,
+    prompt: PromptShape,
     tools: bool,
     walk: Walk,
 }
@@ -86,7 +96,9 @@ impl<'de> Visitor<'de> for Members<'de> {
                 Some("stream") => found.stream = Some(raw(self.body, &mut map)?.0),
                 Some("stream_options") => found.stream_options = Some(raw(self.body, &mut map)?),
                 Some("max_tokens") => found.max_tokens = Some(raw(self.body, &mut map)?),
-                Some("max_completion_tokens") => found.max_completion_tokens = Some(raw(self.body, &mut map)?),
+                Some("max_completion_tokens") => {
+                    found.max_completion_tokens = Some(raw(self.body, &mut map)?)
+                }
                 Some("n") => found.n = Some(raw(self.body, &mut map)?.0),
                 Some("user") => found.user = Some(raw(self.body, &mut map)?.0),
                 Some("response_format") => {
@@ -97,8 +109,8 @@ impl<'de> Visitor<'de> for Members<'de> {
                     found.response_format = Some(text);
                 }
                 Some(name) if name == prompt => {
-                    let empty = map.next_value_seed(Prompt { walk: &mut found.walk, api: self.api })?;
-                    found.has_prompt = !empty;
+                    found.prompt =
+                        map.next_value_seed(Prompt { walk: &mut found.walk, api: self.api })?;
                 }
                 Some("tools" | "functions") => {
                     let before = found.walk.text_bytes;
@@ -113,7 +125,10 @@ impl<'de> Visitor<'de> for Members<'de> {
 }
 
 /// A member's value as text and its place in the body.
-fn raw<'de, A: MapAccess<'de>>(body: &'de [u8], map: &mut A) -> Result<(&'de str, Range<usize>), A::Error> {
+fn raw<'de, A: MapAccess<'de>>(
+    body: &'de [u8],
+    map: &mut A,
+) -> Result<(&'de str, Range<usize>), A::Error> {
     let text = map.next_value::<&'de RawValue>()?.get();
     // The value is a slice of the body, so the distance of their addresses is its offset.
     let start = (text.as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
@@ -144,8 +159,19 @@ impl Visitor<'_> for KeyName {
 
     fn visit_str<E>(self, key: &str) -> Result<Key, E> {
         const KNOWN: [&str; 13] = [
-            "model", "messages", "input", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n",
-            "user", "response_format", "tools", "functions", "image_url",
+            "model",
+            "messages",
+            "input",
+            "stream",
+            "stream_options",
+            "max_tokens",
+            "max_completion_tokens",
+            "n",
+            "user",
+            "response_format",
+            "tools",
+            "functions",
+            "image_url",
         ];
         Ok(Key { known: KNOWN.into_iter().find(|name| *name == key) })
     }
@@ -245,7 +271,10 @@ struct PartKey<'w>(&'w mut Walk);
 impl<'de> DeserializeSeed<'de> for PartKey<'_> {
     type Value = Option<bool>;
 
-    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Option<bool>, D::Error> {
+    fn deserialize<D: de::Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Option<bool>, D::Error> {
         deserializer.deserialize_identifier(self)
     }
 }
@@ -268,48 +297,80 @@ impl Visitor<'_> for PartKey<'_> {
     }
 }
 
-/// `messages` or `input`: walked, and its entries counted. Says whether it is empty.
+/// `messages` or `input`: walked, and its entries counted.
 struct Prompt<'w> {
     walk: &'w mut Walk,
     api: Api,
 }
 
-impl<'de> DeserializeSeed<'de> for Prompt<'_> {
-    type Value = bool;
+/// What the prompt turned out to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum PromptShape {
+    #[default]
+    Missing,
+    Wrong,
+    Good,
+}
 
-    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+impl<'de> DeserializeSeed<'de> for Prompt<'_> {
+    type Value = PromptShape;
+
+    fn deserialize<D: de::Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<PromptShape, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Prompt<'_> {
-    type Value = bool;
+    type Value = PromptShape;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self.api {
-            Api::Chat => "`messages` to be an array",
-            Api::Embeddings => "`input` to be a string or an array",
-        })
+        f.write_str("a prompt")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<bool, E> {
-        match self.api {
-            Api::Chat => Err(de::Error::invalid_type(de::Unexpected::Str("…"), &self)),
-            Api::Embeddings => {
-                self.walk.parts += 1;
-                self.walk.text_bytes += text.len() as u64;
-                self.walk.content_bytes += text.len() as u64;
-                Ok(text.is_empty())
-            }
+    fn visit_str<E>(self, text: &str) -> Result<PromptShape, E> {
+        if self.api == Api::Chat {
+            return Ok(PromptShape::Wrong);
         }
+        self.walk.parts += 1;
+        self.walk.text_bytes += text.len() as u64;
+        self.walk.content_bytes += text.len() as u64;
+        Ok(if text.is_empty() { PromptShape::Missing } else { PromptShape::Good })
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<PromptShape, A::Error> {
         let before = self.walk.parts;
         while seq.next_element_seed(&mut *self.walk)?.is_some() {
             self.walk.parts += 1;
         }
-        Ok(self.walk.parts == before)
+        Ok(if self.walk.parts == before { PromptShape::Missing } else { PromptShape::Good })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PromptShape, A::Error> {
+        self.walk.visit_map(map)?;
+        Ok(PromptShape::Wrong)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<PromptShape, E> {
+        Ok(PromptShape::Wrong)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<PromptShape, E> {
+        Ok(PromptShape::Wrong)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<PromptShape, E> {
+        Ok(PromptShape::Wrong)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<PromptShape, E> {
+        Ok(PromptShape::Wrong)
+    }
+
+    fn visit_unit<E>(self) -> Result<PromptShape, E> {
+        Ok(PromptShape::Missing)
     }
 }
 
@@ -319,10 +380,20 @@ impl Found<'_> {
         let (model, model_place) = self.model.ok_or_else(|| missing("model"))?;
         let model: String = value("model", "a string", model)?;
         if model.is_empty() || model.len() > 512 {
-            return Err(GatewayError::invalid("invalid_value", Some("model"), "`model` must have 1 to 512 characters."));
+            return Err(GatewayError::invalid(
+                "invalid_value",
+                Some("model"),
+                "`model` must have 1 to 512 characters.",
+            ));
         }
-        if !self.has_prompt {
-            return Err(missing(if api == Api::Chat { "messages" } else { "input" }));
+        let (prompt, expected) = match api {
+            Api::Chat => ("messages", "an array of messages"),
+            Api::Embeddings => ("input", "a string or an array"),
+        };
+        match self.prompt {
+            PromptShape::Good => {}
+            PromptShape::Missing => return Err(missing(prompt)),
+            PromptShape::Wrong => return Err(wrong_type(prompt, expected)),
         }
         let stream = match self.stream {
             Some(text) => value::<Option<bool>>("stream", "true or false", text)?.unwrap_or(false),
@@ -347,7 +418,11 @@ impl Found<'_> {
                 let options: Option<StreamOptions> = value("stream_options", "an object", text)?;
                 if options.is_some() && !stream {
                     let message = "`stream_options` is only allowed with `stream: true`.";
-                    return Err(GatewayError::invalid("invalid_value", Some("stream_options"), message));
+                    return Err(GatewayError::invalid(
+                        "invalid_value",
+                        Some("stream_options"),
+                        message,
+                    ));
                 }
                 options.and_then(|options| options.include_usage).unwrap_or(false)
             }
@@ -389,13 +464,23 @@ struct StreamOptions {
 }
 
 fn missing(name: &str) -> GatewayError {
-    GatewayError::invalid("missing_required_parameter", Some(name), format!("`{name}` is missing or empty."))
+    GatewayError::invalid(
+        "missing_required_parameter",
+        Some(name),
+        format!("`{name}` is missing or empty."),
+    )
 }
 
-fn value<'t, T: serde::Deserialize<'t>>(name: &str, expected: &str, text: &'t str) -> Result<T, GatewayError> {
-    serde_json::from_str(text).map_err(|_| {
-        GatewayError::invalid("invalid_type", Some(name), format!("`{name}` must be {expected}."))
-    })
+fn value<'t, T: serde::Deserialize<'t>>(
+    name: &str,
+    expected: &str,
+    text: &'t str,
+) -> Result<T, GatewayError> {
+    serde_json::from_str(text).map_err(|_| wrong_type(name, expected))
+}
+
+fn wrong_type(name: &str, expected: &str) -> GatewayError {
+    GatewayError::invalid("invalid_type", Some(name), format!("`{name}` must be {expected}."))
 }
 
 /// A whole number from 1 to `max`, or null.
@@ -427,7 +512,10 @@ mod tests {
         let request = chat(body).unwrap();
         let facts = &request.facts;
         assert_eq!((facts.model.as_str(), facts.stream, facts.include_usage), ("gpt", true, true));
-        assert_eq!((facts.max_output, facts.choices, facts.user.as_deref()), (Some(7), 2, Some("u1")));
+        assert_eq!(
+            (facts.max_output, facts.choices, facts.user.as_deref()),
+            (Some(7), 2, Some("u1"))
+        );
         assert_eq!(&body[request.places.model.clone()], "\"gpt\"");
         assert_eq!(&body[request.places.max_output[0].clone()], "7");
         assert_eq!(&body[..request.places.first_member], " {");
@@ -445,17 +533,38 @@ mod tests {
             ("{\"model\":\"m\"}", "missing_required_parameter", Some("messages")),
             ("{\"model\":\"m\",\"messages\":[]}", "missing_required_parameter", Some("messages")),
             ("{\"model\":5,\"messages\":[{}]}", "invalid_type", Some("model")),
-            ("{\"model\":\"m\",\"messages\":[{}],\"stream\":\"yes\"}", "invalid_type", Some("stream")),
-            ("{\"model\":\"m\",\"messages\":[{}],\"max_tokens\":-1}", "invalid_value", Some("max_tokens")),
-            ("{\"model\":\"m\",\"messages\":[{}],\"max_tokens\":1e308}", "invalid_value", Some("max_tokens")),
+            (
+                "{\"model\":\"m\",\"messages\":[{}],\"stream\":\"yes\"}",
+                "invalid_type",
+                Some("stream"),
+            ),
+            (
+                "{\"model\":\"m\",\"messages\":[{}],\"max_tokens\":-1}",
+                "invalid_value",
+                Some("max_tokens"),
+            ),
+            (
+                "{\"model\":\"m\",\"messages\":[{}],\"max_tokens\":1e308}",
+                "invalid_value",
+                Some("max_tokens"),
+            ),
             ("{\"model\":\"m\",\"messages\":[{}],\"n\":1000000000}", "invalid_value", Some("n")),
-            ("{\"model\":\"m\",\"messages\":[{}],\"stream_options\":{}}", "invalid_value", Some("stream_options")),
+            (
+                "{\"model\":\"m\",\"messages\":[{}],\"stream_options\":{}}",
+                "invalid_value",
+                Some("stream_options"),
+            ),
             ("{\"model\":\"m\",\"model\":\"n\",\"messages\":[{}]}", "invalid_value", None),
-            ("{\"model\":\"m\",\"messages\":\"hi\"}", "invalid_value", None),
+            ("{\"model\":\"m\",\"messages\":\"hi\"}", "invalid_type", Some("messages")),
         ];
         for (body, code, param) in cases {
             let error = chat(body).expect_err(body);
-            assert_eq!((error.code.as_str(), error.param.as_deref()), (code, param), "{body}: {}", error.message);
+            assert_eq!(
+                (&*error.code, error.param.as_deref()),
+                (code, param),
+                "{body}: {}",
+                error.message
+            );
         }
     }
 
@@ -473,8 +582,9 @@ mod tests {
 
     #[test]
     fn invalid_utf8_is_invalid_json() {
-        let body = Bytes::from_static(b"{\"model\":\"m\",\"messages\":[{\"content\":\"\xff\xfe\"}]}");
-        assert_eq!(understand(Api::Chat, body).unwrap_err().code, "invalid_json");
+        let body =
+            Bytes::from_static(b"{\"model\":\"m\",\"messages\":[{\"content\":\"\xff\xfe\"}]}");
+        assert_eq!(understand(Api::Chat, body).unwrap_err().code.as_ref(), "invalid_json");
     }
 
     #[test]

@@ -45,7 +45,8 @@ pub fn rewrite(request: &Request, changes: Changes) -> Bytes {
 
 fn splice(body: &[u8], mut edits: Vec<(Range<usize>, String)>) -> Bytes {
     edits.sort_by_key(|(place, _)| place.start);
-    let mut out = Vec::with_capacity(body.len() + edits.iter().map(|(_, text)| text.len()).sum::<usize>());
+    let mut out =
+        Vec::with_capacity(body.len() + edits.iter().map(|(_, text)| text.len()).sum::<usize>());
     let mut from = 0;
     for (place, text) in edits {
         out.extend_from_slice(&body[from..place.start]);
@@ -85,7 +86,11 @@ mod tests {
     #[test]
     fn only_what_must_change_changes() {
         let cases = [
-            (r#"{"model":"m","messages":[{}] , "x" : 1.50}"#, None, r#"{"model":"up/stream","messages":[{}] , "x" : 1.50}"#),
+            (
+                r#"{"model":"m","messages":[{}] , "x" : 1.50}"#,
+                None,
+                r#"{"model":"up/stream","messages":[{}] , "x" : 1.50}"#,
+            ),
             (
                 r#"{ "messages":[{}],"model":"m","stream":true}"#,
                 None,

@@ -75,7 +75,10 @@ pub fn read(data: &[u8]) -> Chunk {
     let wire: Wire = match serde_json::from_slice(data) {
         Ok(wire) => wire,
         // Valid JSON of another shape is somebody's extension; what is no JSON is no answer.
-        Err(problem) if problem.is_data() && serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok() => {
+        Err(problem)
+            if problem.is_data()
+                && serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok() =>
+        {
             return Chunk::Piece(Reading::default());
         }
         Err(_) => return Chunk::Garbage,
@@ -129,7 +132,10 @@ fn arguments_of(calls: &str) -> Option<u64> {
         arguments: Option<String>,
     }
     let calls: Vec<Call> = serde_json::from_str(calls).ok()?;
-    let arguments = calls.into_iter().filter_map(|call| call.function).filter_map(|function| function.arguments);
+    let arguments = calls
+        .into_iter()
+        .filter_map(|call| call.function)
+        .filter_map(|function| function.arguments);
     Some(arguments.map(|text| text.len() as u64).sum())
 }
 
@@ -147,7 +153,9 @@ mod tests {
             Chunk::Piece(reading) => reading,
             other => panic!("{other:?} of {text}"),
         };
-        let role = piece(r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}"#);
+        let role = piece(
+            r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}"#,
+        );
         assert_eq!(role, Reading::default());
         let text = piece(r#"{"choices":[{"delta":{"content":" river"}}]}"#);
         assert_eq!((text.tokens, text.content), (1, true));
@@ -162,7 +170,10 @@ mod tests {
     #[test]
     fn ends_errors_and_garbage_are_told_apart() {
         assert_eq!(read(b"[DONE]"), Chunk::Done);
-        assert_eq!(read(br#"{"error":{"message":"overloaded"}}"#), Chunk::Error("overloaded".into()));
+        assert_eq!(
+            read(br#"{"error":{"message":"overloaded"}}"#),
+            Chunk::Error("overloaded".into())
+        );
         assert_eq!(read(b"{\"choices\":[{\"delta\""), Chunk::Garbage);
         assert_eq!(read(b"\xff\xfe"), Chunk::Garbage);
         assert_eq!(read(br#"{"choices":"odd"}"#), Chunk::Piece(Reading::default()));

@@ -37,7 +37,10 @@ struct CompletionDetails {
 pub fn read(text: &str) -> Option<Usage> {
     let wire: Wire = serde_json::from_str(text).ok()?;
     let count = |number: Option<i64>| u64::try_from(number.unwrap_or(0)).ok();
-    if wire.prompt_tokens.is_none() && wire.completion_tokens.is_none() && wire.total_tokens.is_none() {
+    if wire.prompt_tokens.is_none()
+        && wire.completion_tokens.is_none()
+        && wire.total_tokens.is_none()
+    {
         return None;
     }
     let prompt = count(wire.prompt_tokens)?;
@@ -84,8 +87,17 @@ mod tests {
             ..Usage::default()
         };
         assert_eq!(usage, Some(expected));
-        assert_eq!(read(r#"{"prompt_tokens":5,"total_tokens":5}"#).map(|usage| usage.input()), Some(5));
-        for nothing in ["null", "{}", r#"{"prompt_tokens":-1,"completion_tokens":3}"#, "[]", r#"{"prompt_tokens":"x"}"#] {
+        assert_eq!(
+            read(r#"{"prompt_tokens":5,"total_tokens":5}"#).map(|usage| usage.input()),
+            Some(5)
+        );
+        for nothing in [
+            "null",
+            "{}",
+            r#"{"prompt_tokens":-1,"completion_tokens":3}"#,
+            "[]",
+            r#"{"prompt_tokens":"x"}"#,
+        ] {
             assert_eq!(read(nothing), None, "{nothing}");
         }
     }
