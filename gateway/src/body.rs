@@ -2,14 +2,19 @@
 
 use crate::error::GatewayError;
 use actix_web::{
-    HttpRequest,
+    HttpRequest, HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
     error::PayloadError,
     http::{StatusCode, header},
     web,
 };
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::time::{Instant, timeout};
 
 /// A pause in a body may be this long.
@@ -21,7 +26,7 @@ const RATE_AFTER: Duration = Duration::from_secs(10);
 /// The whole body.
 pub async fn read(
     http: &HttpRequest,
-    mut payload: web::Payload,
+    payload: &mut web::Payload,
     max: usize,
 ) -> Result<Bytes, GatewayError> {
     check_head(http, max)?;
@@ -56,6 +61,32 @@ pub async fn read(
         }
     }
     Ok(first.unwrap_or_else(|| all.freeze()))
+}
+
+/// An answer to a request whose body may not have been read to its end. actix closes such a connection only if somebody
+/// still holds the body when the answer goes out; otherwise it would wait for the rest for ever.
+pub fn answered_early(response: HttpResponse, payload: web::Payload) -> HttpResponse {
+    response.map_body(|_, body| Early { body, _payload: payload }).map_into_boxed_body()
+}
+
+struct Early {
+    body: BoxBody,
+    _payload: web::Payload,
+}
+
+impl MessageBody for Early {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_next(cx)
+    }
 }
 
 fn check_head(http: &HttpRequest, max: usize) -> Result<(), GatewayError> {

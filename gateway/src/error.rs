@@ -115,6 +115,20 @@ impl GatewayError {
         }
     }
 
+    /// 503: the node ends before the answer does.
+    pub fn shutdown() -> Self {
+        let message = "The gateway had to end before the answer did. Try again.";
+        Self {
+            retry_after: Some(Duration::from_secs(1)),
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "gateway_shutdown",
+                message,
+            )
+        }
+    }
+
     /// 429 or 402: a limit or budget is used up.
     pub fn denied(denial: Denial) -> Self {
         let mut error = match denial.by {

@@ -208,6 +208,7 @@ impl Flight {
         }
         self.event.status = status;
         self.event.error = error;
+        self.charge_cancelled_call();
         let charge = self.meter.charge();
         self.event.usage = charge.usage;
         self.event.cost_nano_usd = charge.cost;
@@ -226,6 +227,17 @@ impl Flight {
         telemetry.record(&self.event, overhead, self.traceparent.as_deref());
         self.log();
         self.report(charge);
+    }
+
+    /// Left in the middle of a call: the provider had the prompt by then; what it had produced of a plain answer nobody
+    /// can tell.
+    fn charge_cancelled_call(&mut self) {
+        let cancelled = |attempt: &&AttemptRecord| attempt.error.as_deref() == Some(CANCELLED);
+        if let Some(attempt) = self.event.attempts.last().filter(cancelled) {
+            self.meter.began = true;
+            self.event.target = Some(attempt.target.clone());
+            self.event.provider_key = attempt.provider_key.clone();
+        }
     }
 
     fn charge_last_attempt(&mut self, charge: Charge) {
@@ -267,13 +279,6 @@ impl Flight {
 impl Drop for Flight {
     /// The app left, or something above gave up: what was used until now is charged.
     fn drop(&mut self) {
-        let cancelled = |attempt: &&AttemptRecord| attempt.error.as_deref() == Some(CANCELLED);
-        if let Some(attempt) = self.event.attempts.last().filter(cancelled) {
-            // The provider had the prompt when the app left; what it had produced of a plain answer nobody can tell.
-            self.meter.began = true;
-            self.event.target = Some(attempt.target.clone());
-            self.event.provider_key = attempt.provider_key.clone();
-        }
         self.end(CLIENT_CLOSED, Some("client_closed".to_owned()));
     }
 }

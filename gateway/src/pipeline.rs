@@ -2,7 +2,7 @@
 //! function; read [`serve`] first.
 
 use crate::{
-    auth,
+    auth, body,
     counters::{DeniedBy, Hold, Refusal},
     error::GatewayError,
     flight::{Flight, Meter, micros},
@@ -20,12 +20,15 @@ use crate::{
         attempt::AnswerBody,
         circuit_breaker::Outcome,
         executor::{Served, Walk},
-        health::TargetState,
     },
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tollgate_contract::{
     budget::Budget,
     event::Decision,
@@ -48,7 +51,7 @@ pub async fn serve(
     worker: &Worker,
     api: Api,
     incoming: Incoming<'_>,
-    payload: web::Payload,
+    mut payload: web::Payload,
 ) -> HttpResponse {
     let current = worker.state.current.load_full();
     let key = match auth::authenticate(
@@ -58,7 +61,7 @@ pub async fn serve(
         incoming.at,
     ) {
         Ok(key) => key,
-        Err(error) => return tell::error(&error, None),
+        Err(error) => return body::answered_early(tell::error(&error, None), payload),
     };
     // Boxed: it is handed on through every stage, and a pointer moves faster than what it points to.
     let mut flight = Box::new(Flight::begin(
@@ -70,12 +73,12 @@ pub async fn serve(
         incoming.started,
     ));
     flight.traceparent = tell::header(incoming.http, "traceparent").map(str::to_owned);
-    match answer(worker, &current, &key, api, &incoming, payload, flight).await {
+    match answer(worker, &current, &key, api, &incoming, &mut payload, flight).await {
         Ok(response) => response,
         Err((error, mut flight)) => {
             let id = flight.event.id.clone();
             flight.end(error.status.as_u16(), Some(error.code.to_string()));
-            tell::error(&error, Some(&id))
+            body::answered_early(tell::error(&error, Some(&id)), payload)
         }
     }
 }
@@ -89,7 +92,7 @@ async fn answer(
     key: &Arc<ApiKey>,
     api: Api,
     incoming: &Incoming<'_>,
-    payload: web::Payload,
+    payload: &mut web::Payload,
     mut flight: Box<Flight>,
 ) -> Result<HttpResponse, Ended> {
     macro_rules! or_end {
@@ -102,7 +105,7 @@ async fn answer(
     }
     let options = or_end!(tell::Options::read(incoming.http));
     flight.event.metadata = options.metadata.clone();
-    let body = or_end!(crate::body::read(incoming.http, payload, worker.state.max_body).await);
+    let body = or_end!(body::read(incoming.http, payload, worker.state.max_body).await);
     let request = or_end!(openai_chat::request::understand(api, body));
     flight.event.requested = request.facts.model.clone();
     flight.event.user = request.facts.user.clone();
@@ -135,6 +138,7 @@ async fn answer(
 
     let called = Instant::now();
     let served = {
+        let mut cut = worker.state.cut.clone();
         let mut walk = Walk {
             clients: &worker.clients,
             health: &worker.state.health,
@@ -147,10 +151,14 @@ async fn answer(
             output_upper: reservation.output_upper(inspected.request()),
             flight: &mut flight,
         };
-        walk.run(&plan).await
+        tokio::select! {
+            biased;
+            served = walk.run(&plan) => served.map_err(|failures| tell::all_failed(&failures, &plan)),
+            _ = cut.wait_for(|cut| *cut) => Err(GatewayError::shutdown()),
+        }
     };
     flight.upstream_us = micros(called);
-    let served = or_end!(served.map_err(|failures| tell::all_failed(&failures, &plan)));
+    let served = or_end!(served);
     Ok(deliver(worker, &inspected, served, flight, &reservation))
 }
 
@@ -173,7 +181,6 @@ fn make_plan(
         fn of(&self, target: &Target, _: BreakerSettings) -> TargetFacts {
             let health = &self.worker.state.health;
             let state = self.current.targets.get(health, &self.key.tenant.upstreams, target);
-            let unavailable = |state: Arc<TargetState>| state.unavailable(health, Instant::now());
             let provider = self.key.tenant.upstreams.providers.get(target.provider());
             let counts = |budget: &Arc<Budget>| {
                 provider.is_some_and(|provider| {
@@ -181,7 +188,10 @@ fn make_plan(
                 })
             };
             TargetFacts {
-                unavailable: state.and_then(unavailable),
+                limited_for: state
+                    .as_ref()
+                    .map_or(Duration::ZERO, |state| state.limited_for(health)),
+                unavailable: state.and_then(|state| state.unavailable(health, Instant::now())),
                 budgeted: self.budgets.iter().any(counts),
             }
         }

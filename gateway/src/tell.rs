@@ -9,7 +9,7 @@ use crate::{
     upstream::{
         error::{Meaning, UpstreamError},
         executor::Failures,
-        health::KEYS_REFUSED,
+        health::{KEYS_REFUSED, RATE_LIMITED},
     },
 };
 use actix_web::{
@@ -222,6 +222,17 @@ pub fn nowhere_to_go(plan: &Plan) -> GatewayError {
     let message = format!("No target can serve this request. {}.", reasons.join("; "));
     if !plan.out.is_empty() && plan.out.iter().all(|out| out.reason == KEYS_REFUSED) {
         return credentials_exhausted(&reasons.join("; "));
+    }
+    if !plan.out.is_empty() && plan.out.iter().all(|out| out.reason == RATE_LIMITED) {
+        return GatewayError {
+            retry_after: plan.limited_for,
+            ..GatewayError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limit_error",
+                "rate_limit_exceeded",
+                message,
+            )
+        };
     }
     if plan.temporarily {
         return GatewayError {

@@ -10,7 +10,7 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tollgate_contract::event::UsageEvent;
 
@@ -35,6 +35,8 @@ pub struct FileSink {
 
 /// Events that may wait for the disk.
 const QUEUE: usize = 100_000;
+/// An event is in the file after this time at the latest.
+const FLUSH_EVERY: Duration = Duration::from_millis(100);
 
 impl FileSink {
     /// Opens the file for appending.
@@ -84,11 +86,16 @@ fn write_all(file: File, queue: &Receiver<UsageEvent>) {
             tracing::error!(%error, "The usage file cannot be written");
         }
     };
+    let mut flushed = Instant::now();
     loop {
-        match queue.recv_timeout(Duration::from_millis(100)) {
+        match queue.recv_timeout(FLUSH_EVERY) {
             Ok(event) => complain(write_line(&mut out, &event)),
-            Err(RecvTimeoutError::Timeout) => complain(out.flush()),
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return complain(out.flush()),
+        }
+        if flushed.elapsed() >= FLUSH_EVERY {
+            complain(out.flush());
+            flushed = Instant::now();
         }
     }
 }

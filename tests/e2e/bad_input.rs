@@ -439,15 +439,6 @@ async fn ambiguous_framing_is_refused_and_the_connection_closed() {
             "an upgrade",
             head(&stand, &format!("{length}connection: upgrade\r\nupgrade: websocket\r\n")) + &body,
         ),
-        (
-            "an upgrade to h2c",
-            head(
-                &stand,
-                &format!(
-                    "{length}connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"
-                ),
-            ) + &body,
-        ),
         ("identity", head(&stand, "transfer-encoding: identity\r\n") + &body),
         (
             "identity with a length",
@@ -529,6 +520,23 @@ async fn ambiguous_framing_is_refused_and_the_connection_closed() {
     }
     assert!(let_through.is_empty(), "{let_through:#?}");
     unharmed(&stand).await;
+}
+
+#[tokio::test]
+async fn an_offer_of_h2c_is_ignored() {
+    let stand = start().await;
+    let body = chat("alpha/sim-large").to_string();
+    // As Java's client sends it with its first request in clear text.
+    let offer = format!(
+        "content-length: {}\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n",
+        body.len()
+    );
+    let bytes = head(&stand, &offer) + &body;
+    let enough = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("\"usage\"");
+    let mut socket = RawSocket::connect(stand.gateway.address()).await;
+    socket.write(bytes.as_bytes()).await;
+    let answer = socket.read_until(SOON, enough).await;
+    assert!(answer.text().starts_with("HTTP/1.1 200 "), "{}", answer.text());
 }
 
 #[tokio::test]

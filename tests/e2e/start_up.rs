@@ -129,7 +129,7 @@ async fn a_redis_that_is_not_there_is_told_in_one_clear_message() {
         assert_eq!(ended.code, Some(2), "{}", ended.text);
         assert_eq!(ended.text.matches("tollgate-gateway: ").count(), 1, "{}", ended.text);
         let line = ended.line("tollgate-gateway: ");
-        assert!(line.contains("Redis") && line.contains(&address), "{line}");
+        assert!(line.contains("Redis") && line.contains("[counters]"), "{line}");
         assert!(!ended.text.contains("panicked"), "{}", ended.text);
     }
 }

@@ -1,11 +1,18 @@
 //! Limits and budgets: what a request reserves before the call, and what it is charged after. One interface, two
 //! backends (memory, Redis) with the same rules.
+//!
+//! A hold reserves everything or nothing. The rules are in `core` (a plain value) and, for Redis, in `scripts/*.lua`;
+//! the tests run the same operations against both. What ends a hold never waits: a settlement is counted at once in
+//! memory, or queued and written to Redis in the background until it is written.
 
 mod alerts;
 mod answer;
 mod bucket;
+mod check;
 mod connection;
 mod core;
+#[cfg(test)]
+mod core_tests;
 mod epochs;
 #[cfg(test)]
 mod fixture;
@@ -15,45 +22,52 @@ mod limits;
 mod memory;
 mod outage;
 mod queue;
+#[cfg(test)]
+mod redis_tests;
 mod remote;
 mod scripts;
 mod seldom;
 mod settler;
-mod start;
 mod sweep;
 mod types;
 
-use limits::Counter;
-pub use start::CountersError;
+pub use check::CountersError;
 pub use types::{
     BudgetState, Denial, DeniedBy, Hold, HoldId, HoldRequest, LimitRequest, Progress, RateKind,
     RateState, Refusal, Settlement,
 };
 
 use connection::Line;
+use jiff::Timestamp;
+use keys::Partition;
+use limits::{Counter, LIMITS_MAX, Verdict, prepare};
 use memory::Memory;
 use queue::{Ended, Job};
-use remote::Remote;
-use std::{sync::Arc, time::Duration};
+use remote::{Remote, Timing};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tollgate_contract::secret::Secret;
+use types::Sharing;
 
-/// Where limits and budgets are counted.
+/// Where counters are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     /// In this process.
     Memory,
-    /// In Redis.
+    /// In Redis, shared by all nodes.
     Redis,
 }
 
-/// How to count.
+/// How counters are kept.
 #[derive(Debug, Clone)]
 pub struct CountersConfig {
-    /// Where.
+    /// Where they are.
     pub backend: Backend,
-    /// Where Redis is; needed for that backend and for the stream.
+    /// Where Redis is, if it is used.
     pub redis_url: Option<Secret>,
-    /// How long a decision waits for Redis.
+    /// How long a decision may take.
     pub timeout: Duration,
     /// Whether usage events go to the stream in Redis.
     pub stream: bool,
@@ -63,27 +77,51 @@ pub struct CountersConfig {
 pub struct Shared {
     backend: Backend,
     memory: Memory,
-    remote: Option<Arc<Remote>>,
+    /// Present if the counters or the stream are in Redis.
+    remote: Option<Remote>,
 }
 
 impl Shared {
-    /// Makes it ready; connects to nothing yet.
+    /// Makes it ready; asks nobody yet.
     pub fn new(config: CountersConfig) -> Result<Arc<Self>, CountersError> {
-        let remote = start::remote(&config)?;
-        Ok(Arc::new(Self { backend: config.backend, memory: Memory::new(), remote }))
+        Self::with_timing(config, Timing::USUAL)
     }
 
-    /// Asks Redis once whether it is there and set up as budgets need it.
+    fn with_timing(config: CountersConfig, timing: Timing) -> Result<Arc<Self>, CountersError> {
+        let CountersConfig { backend, redis_url, timeout, stream } = config;
+        let remote = if backend == Backend::Redis || stream {
+            let url = redis_url.ok_or(CountersError::NoUrl)?;
+            let client = redis::Client::open(url.expose()).map_err(|_| CountersError::BadUrl)?;
+            Some(Remote::new(client, timeout, stream, timing))
+        } else {
+            None
+        };
+        Ok(Arc::new(Self { backend, memory: Memory::new(), remote }))
+    }
+
+    /// Looks once, at the start, whether Redis can be reached and is fit for counters. The error says what to do.
     pub async fn check(&self) -> Result<(), CountersError> {
         match &self.remote {
-            Some(remote) => start::check(remote).await,
+            Some(remote) => check::check(remote).await,
             None => Ok(()),
         }
     }
 
     /// Whether the backend answers.
     pub fn is_healthy(&self) -> bool {
-        self.remote.as_ref().is_none_or(|remote| remote.health.is_good())
+        match (self.backend, &self.remote) {
+            (Backend::Redis, Some(remote)) => remote.health.is_good(),
+            (Backend::Redis, None) | (Backend::Memory, _) => true,
+        }
+    }
+
+    /// Waits until everything is written or the time is over. Returns how much is left.
+    pub async fn drain(&self, limit: Duration) -> usize {
+        let until = Instant::now() + limit;
+        while self.pending_settlements() > 0 && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.pending_settlements()
     }
 
     /// Settlements that are not written yet.
@@ -91,36 +129,27 @@ impl Shared {
         self.remote.as_ref().map_or(0, |remote| remote.queue.pending())
     }
 
-    /// Waits until all is written or the limit is over; gives back how many are left.
-    pub async fn drain(&self, limit: Duration) -> usize {
-        let deadline = tokio::time::Instant::now() + limit;
-        while self.pending_settlements() > 0 && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        self.pending_settlements()
-    }
-
-    /// Writes settlements, keeps holds alive, sweeps dead ones and probes Redis. Runs until it is dropped.
+    /// Writes settlements, sweeps abandoned holds and keeps our own alive, until it is dropped. Run it once.
     pub async fn run_background(self: Arc<Self>) {
         let Some(remote) = &self.remote else { return };
-        tokio::join!(
-            settler::run(remote),
-            heartbeat::run(remote),
-            sweep::run(remote),
-            remote.health.probe(&remote.client, remote.timeout.max(Duration::from_millis(50))),
-            forget(remote),
-        );
+        let settler = Box::pin(settler::run(remote));
+        let probe = Box::pin(remote.health.probe(&remote.client, remote.timeout));
+        if self.backend == Backend::Redis {
+            let forget = Box::pin(outage::forget_old_leases(&remote.local, &remote.health));
+            tokio::join!(
+                settler,
+                probe,
+                forget,
+                Box::pin(heartbeat::run(remote)),
+                Box::pin(sweep::run(remote))
+            );
+        } else {
+            tokio::join!(settler, probe);
+        }
     }
 }
 
-async fn forget(remote: &Remote) {
-    loop {
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        outage::forget_leases(&remote.local, &remote.health);
-    }
-}
-
-/// A worker's part: its own connection to Redis.
+/// A worker thread's part of the counters: a connection of its own.
 #[derive(Clone)]
 pub struct Counters {
     shared: Arc<Shared>,
@@ -128,67 +157,71 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// For one worker thread.
+    /// Makes one; it connects when it is first asked.
     pub fn new(shared: Arc<Shared>) -> Self {
         Self { shared, line: Arc::default() }
     }
 
-    /// Reserves everything that a request asks for, or nothing.
+    /// Reserves all that a request counts against, or nothing.
     pub async fn hold(&self, request: HoldRequest) -> Result<Hold, Refusal> {
-        if request.limits.len() > limits::LIMITS_MAX {
-            tracing::error!(tenant.id = %request.tenant, "More than {} limits count one request: it is refused", limits::LIMITS_MAX);
+        if LIMITS_MAX < request.limits.len() {
+            tracing::error!(
+                tenant.id = %request.tenant, limits = request.limits.len(),
+                "A request counts against more than {LIMITS_MAX} limits, so it is refused: tenant {} has too many budgets",
+                request.tenant,
+            );
             return Err(Refusal::Unavailable);
         }
-        match (&self.shared.remote, self.shared.backend) {
-            (Some(remote), Backend::Redis) => remote.hold(&self.line, &request).await,
-            _ => start::hold_in_memory(&self.shared.memory, &request),
+        match (self.shared.backend, &self.shared.remote) {
+            (Backend::Redis, Some(remote)) => Box::pin(remote.hold(&self.line, &request)).await,
+            (Backend::Redis, None) | (Backend::Memory, _) => self.hold_in_memory(&request),
         }
     }
 
-    /// Ends a request's hold, charges it and writes its event where the stream is on. Never waits and never fails:
-    /// what Redis has to know is written in the background until it is there.
+    fn hold_in_memory(&self, request: &HoldRequest) -> Result<Hold, Refusal> {
+        let limits = prepare(request, Timestamp::now());
+        match self.shared.memory.hold(&request.tenant, request.id, &limits) {
+            Verdict::Granted { counters, rates } => Ok(Hold {
+                id: request.id,
+                tenant: request.tenant.clone(),
+                progress: Arc::default(),
+                rates,
+                counters,
+                local: Vec::new(),
+                sharing: Sharing::Unshared,
+            }),
+            Verdict::Denied(denial) => Err(Refusal::Denied(denial)),
+            Verdict::Duplicate => Err(Refusal::Duplicate),
+            // The clock jumped over a whole window between two lines.
+            Verdict::Window(_) => Err(Refusal::Unavailable),
+        }
+    }
+
+    /// Ends a request: charges it, frees what it held and writes its event to the stream. Never waits and never fails.
     pub fn settle(&self, settlement: Settlement) {
         let Settlement { hold, cost, tokens, event } = settlement;
-        let tenant = event.tenant.clone();
-        let remote = self.shared.remote.as_ref();
-        match (hold, remote, self.shared.backend) {
-            (Some(hold), Some(remote), Backend::Redis) => {
-                remote.beats.remove(hold.id);
-                if !hold.local.is_empty() {
-                    remote.local.settle(
-                        &tenant,
-                        hold.id,
-                        &hold.local,
-                        cost.as_nanos(),
-                        tokens,
-                        &event,
-                    );
-                }
-                remote.queue.push(Job::Settle(Box::new(Ended {
-                    id: hold.id,
-                    tenant: hold.tenant,
-                    counters: hold.counters,
-                    cost: cost.as_nanos(),
+        let cost = answer::exact(cost.as_nanos());
+        let Some(hold) = hold else { return self.report(event) };
+        match (self.shared.backend, &self.shared.remote) {
+            (Backend::Redis, Some(remote)) => remote.settle(hold, cost, tokens, event),
+            (Backend::Redis, None) | (Backend::Memory, _) => {
+                self.shared.memory.settle(
+                    &hold.tenant,
+                    hold.id,
+                    &hold.counters,
+                    cost,
                     tokens,
-                    event,
-                })));
+                    &event,
+                );
+                self.report(event);
             }
-            (hold, remote, _) => {
-                if let Some(hold) = hold {
-                    self.shared.memory.settle(
-                        &tenant,
-                        hold.id,
-                        &hold.counters,
-                        cost.as_nanos(),
-                        tokens,
-                        &event,
-                    );
-                }
-                if let Some(remote) = remote.filter(|remote| remote.stream) {
-                    let partition = keys::Partition::of(&tenant);
-                    remote.queue.push(Job::Event { partition, event: Box::new(event) });
-                }
-            }
+        }
+    }
+
+    fn report(&self, event: tollgate_contract::event::UsageEvent) {
+        if let Some(remote) = self.shared.remote.as_ref().filter(|remote| remote.stream) {
+            let partition = Partition::of(&event.tenant);
+            remote.queue.push(Job::Event { partition, event: Box::new(event) });
         }
     }
 }

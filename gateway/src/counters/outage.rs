@@ -211,10 +211,13 @@ fn lease_prefix(outage: u64) -> String {
     format!("lease{outage}:")
 }
 
-/// Forgets the leases of earlier outages.
-pub(super) fn forget_leases(memory: &Memory, health: &Health) {
-    let current = lease_prefix(health.outage());
-    memory.forget_budgets(|key| key.starts_with(&current));
+/// Forgets the leases of earlier outages, whenever one ends.
+pub(super) async fn forget_old_leases(memory: &Memory, health: &Health) {
+    loop {
+        health.recovered.notified().await;
+        let current = lease_prefix(health.outage());
+        memory.forget_budgets(|key| key.starts_with(&current));
+    }
 }
 
 /// The budgets' counters by the node's clock, for a hold that Redis may never have seen.

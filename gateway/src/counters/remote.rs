@@ -9,7 +9,7 @@ use super::{
     limits::{Counter, Limit, prepare},
     memory::Memory,
     outage::{self, Health},
-    queue::{Job, Queue},
+    queue::{Ended, Job, Queue},
     scripts::Scripts,
     seldom::Seldom,
     types::{Hold, HoldRequest, RateState, Refusal, Sharing},
@@ -20,6 +20,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tollgate_contract::event::UsageEvent;
 
 /// A decision waits at most this long for a Redis that is busy.
 const RUSH_MAX: Duration = Duration::from_secs(2);
@@ -62,12 +63,25 @@ impl Timing {
 }
 
 impl Remote {
+    pub(super) fn new(client: Client, timeout: Duration, stream: bool, timing: Timing) -> Self {
+        Self {
+            client,
+            timeout,
+            stream,
+            timing,
+            scripts: Scripts::new(),
+            epochs: Epochs::new(),
+            health: Health::default(),
+            queue: Queue::default(),
+            beats: Beats::default(),
+            local: Memory::new(),
+            line: Line::default(),
+            server_errors: Seldom::default(),
+        }
+    }
+
     /// Reserves everything or nothing, within the timeout.
-    pub(super) async fn hold(
-        self: &Arc<Self>,
-        line: &Line,
-        request: &HoldRequest,
-    ) -> Result<Hold, Refusal> {
+    pub(super) async fn hold(&self, line: &Line, request: &HoldRequest) -> Result<Hold, Refusal> {
         let mut limits = prepare(request, request.now);
         if self.health.is_open() {
             return self.hold_locally(request, &limits, Sharing::Unshared);
@@ -216,6 +230,28 @@ impl Remote {
             Sharing::Unshared => {}
         }
         hold
+    }
+}
+
+impl Remote {
+    /// Ends a hold: here at once, in Redis in the background.
+    pub(super) fn settle(&self, hold: Hold, cost: i64, tokens: u64, event: UsageEvent) {
+        let Hold { id, tenant, counters, local, sharing, .. } = hold;
+        self.beats.remove(id);
+        if !local.is_empty() {
+            self.local.settle(&tenant, id, &local, cost, tokens, &event);
+        }
+        // What Redis never heard of and has no budget leaves no trace there.
+        if sharing != Sharing::Unshared || !counters.is_empty() || self.stream {
+            self.queue.push(Job::Settle(Box::new(Ended {
+                id,
+                tenant,
+                counters,
+                cost,
+                tokens,
+                event,
+            })));
+        }
     }
 }
 

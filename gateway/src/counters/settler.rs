@@ -84,9 +84,28 @@ fn put_back(
 async fn write(remote: &Remote, job: &Job) -> Result<(), Trouble> {
     let mut connection = remote.line.connection(&remote.client, &remote.health).await?;
     match job {
-        Job::Settle(ended) => settle(remote, &mut connection, ended).await,
+        Job::Settle(ended) => {
+            let Ended { id, tenant, counters, cost, tokens, event } = &**ended;
+            let tokens = i64::try_from(*tokens).unwrap_or(i64::MAX);
+            let ending =
+                Ending { id: *id, tenant, counters, cost: *cost, tokens, event, release: false };
+            end(remote, &mut connection, &ending).await
+        }
         Job::Release { id, tenant, stub } => {
-            release(remote, &mut connection, *id, tenant, stub).await
+            let ending = Ending {
+                id: *id,
+                tenant,
+                counters: &[],
+                cost: 0,
+                tokens: 0,
+                event: stub,
+                release: true,
+            };
+            match end(remote, &mut connection, &ending).await {
+                // With the counters, the hold is gone too.
+                Err(Trouble::Lost) => Ok(()),
+                result => result,
+            }
         }
         Job::Event { partition, event } => {
             let mut add = redis::cmd("XADD");
@@ -96,120 +115,46 @@ async fn write(remote: &Remote, job: &Job) -> Result<(), Trouble> {
     }
 }
 
-async fn settle(
-    remote: &Remote,
-    connection: &mut MultiplexedConnection,
-    ended: &Ended,
-) -> Result<(), Trouble> {
-    let costs = |less: i64| -> Vec<(&Counter, i64)> {
-        let budgets = ended.counters.iter().filter(|counter| counter.kind == Kind::Budget);
-        budgets
-            .map(|counter| (counter, counter.charge(ended.cost, &ended.event).saturating_sub(less)))
-            .collect()
-    };
-    let tokens = i64::try_from(ended.tokens).unwrap_or(i64::MAX);
-    let write = Write {
-        mode: "settle",
-        tokens,
-        cost: ended.cost,
-        costs: costs(0),
-        event: Some(&ended.event),
-        expired_cost: 0,
-    };
-    let correct = |expired: &Expired| Write {
-        mode: "adjust",
-        tokens: tokens.saturating_sub(expired.tokens()),
-        cost: ended.cost.saturating_sub(expired.cost),
-        costs: costs(expired.cost),
-        event: None,
-        expired_cost: expired.cost,
-    };
-    end(remote, connection, ended.id, &ended.tenant, write, &ended.event, correct).await
-}
-
-async fn release(
-    remote: &Remote,
-    connection: &mut MultiplexedConnection,
+/// How a hold ends.
+struct Ending<'a> {
     id: HoldId,
-    tenant: &TenantId,
-    stub: &UsageEvent,
-) -> Result<(), Trouble> {
-    let write = Write {
-        mode: "release",
-        tokens: 0,
-        cost: 0,
-        costs: Vec::new(),
-        event: None,
-        expired_cost: 0,
-    };
-    let correct = |expired: &Expired| Write {
-        mode: "adjust",
-        tokens: expired.tokens().saturating_neg(),
-        cost: expired.cost.saturating_neg(),
-        costs: Vec::new(),
-        event: None,
-        expired_cost: expired.cost,
-    };
-    match end(remote, connection, id, tenant, write, stub, correct).await {
-        // With the counters, the hold is gone too.
-        Err(Trouble::Lost) => Ok(()),
-        result => result,
-    }
-}
-
-/// One call of the settle script.
-struct Write<'a> {
-    mode: &'static str,
-    tokens: i64,
+    tenant: &'a TenantId,
+    counters: &'a [Counter],
     cost: i64,
-    costs: Vec<(&'a Counter, i64)>,
-    event: Option<&'a UsageEvent>,
-    expired_cost: i64,
+    tokens: i64,
+    event: &'a UsageEvent,
+    /// Without event: the request went on under no hold.
+    release: bool,
 }
 
-/// What a sweep charged.
+/// What a sweep charged for a hold whose settlement comes late.
+#[derive(Debug, Default)]
 struct Expired {
     cost: i64,
     input: u64,
     output: u64,
 }
 
-impl Expired {
-    fn tokens(&self) -> i64 {
-        i64::try_from(self.input.saturating_add(self.output)).unwrap_or(i64::MAX)
-    }
-}
-
-async fn end<'a>(
+async fn end(
     remote: &Remote,
     connection: &mut MultiplexedConnection,
-    id: HoldId,
-    tenant: &TenantId,
-    mut write: Write<'a>,
-    event: &'a UsageEvent,
-    correct: impl Fn(&Expired) -> Write<'a>,
+    ending: &Ending<'_>,
 ) -> Result<(), Trouble> {
-    let partition = Partition::of(tenant);
-    let mut adjustment = None;
+    let partition = Partition::of(ending.tenant);
+    let mut expired = None;
     for _ in 0..QUESTIONS_MAX {
         let epoch = remote.epochs.get(connection, partition).await?;
-        let event_text = match adjustment.as_ref().or(write.event) {
-            Some(event) if remote.stream => json(event)?,
-            _ => String::new(),
-        };
-        let answer = call(remote, connection, partition, &epoch, id, &write, event_text).await?;
+        let answer = ask(remote, connection, &epoch, ending, expired.as_ref()).await?;
         let mut words = answer.iter().map(String::as_str);
         match words.next() {
             Some("OK") => {
-                tell(tenant, &write.costs, words);
+                tell(ending, &answer);
                 return Ok(());
             }
             Some("DUP") => return Ok(()),
             Some("EPOCH") => remote.epochs.changed(partition, words.next().unwrap_or_default())?,
             Some("EXPIRED") => {
-                let expired = expired(words.next(), words.next()).ok_or(Trouble::Nonsense)?;
-                write = correct(&expired);
-                adjustment = Some(adjusting(event, &write, &expired));
+                expired = Some(read_expired(words.next(), words.next()).ok_or(Trouble::Nonsense)?)
             }
             _ => return Err(Trouble::Nonsense),
         }
@@ -217,51 +162,45 @@ async fn end<'a>(
     Err(Trouble::Nonsense)
 }
 
-async fn call(
+/// Calls the settle script; after an expiry with the differences to what was charged then.
+async fn ask(
     remote: &Remote,
     connection: &mut MultiplexedConnection,
-    partition: Partition,
     epoch: &str,
-    id: HoldId,
-    write: &Write<'_>,
-    event: String,
+    ending: &Ending<'_>,
+    expired: Option<&Expired>,
 ) -> Result<Vec<String>, Trouble> {
+    let (mode, event) = match (expired, ending.release) {
+        (Some(expired), _) => ("adjust", Some(json(&adjustment(ending.event, expired))?)),
+        (None, false) => ("settle", Some(json(ending.event)?)),
+        (None, true) => ("release", None),
+    };
+    let none = Expired::default();
+    let before = expired.unwrap_or(&none);
+    let tokens_before =
+        i64::try_from(before.input.saturating_add(before.output)).unwrap_or(i64::MAX);
+    let difference = |cost: i64| exact(cost.saturating_sub(before.cost));
+    let partition = Partition::of(ending.tenant);
     let mut call = remote.scripts.settle.prepare_invoke();
     call.key(partition.epoch())
-        .key(partition.hold(id.0))
+        .key(partition.hold(ending.id.0))
         .key(partition.deadlines())
         .key(partition.stream());
     call.arg(epoch)
-        .arg(write.mode)
-        .arg(exact(write.tokens))
-        .arg(exact(write.cost))
-        .arg(event)
-        .arg(exact(write.expired_cost));
-    for (counter, cost) in &write.costs {
-        call.key(counter.key.as_str()).arg(counter.expires_ms.unwrap_or(0)).arg(exact(*cost));
+        .arg(mode)
+        .arg(exact(ending.tokens.saturating_sub(tokens_before)))
+        .arg(difference(ending.cost));
+    call.arg(event.filter(|_| remote.stream).unwrap_or_default()).arg(before.cost);
+    for counter in ending.counters.iter().filter(|counter| counter.kind == Kind::Budget) {
+        call.key(counter.key.as_str());
+        call.arg(counter.expires_ms.unwrap_or(0))
+            .arg(difference(counter.charge(ending.cost, ending.event)));
     }
     let answer: Value = call.invoke_async(connection).await?;
     texts(answer).ok_or(Trouble::Nonsense)
 }
 
-/// Reports the budgets that reached an alert: the script names key, before and after.
-fn tell<'w>(
-    tenant: &TenantId,
-    costs: &[(&Counter, i64)],
-    mut words: impl Iterator<Item = &'w str>,
-) {
-    while let (Some(key), Some(before), Some(after)) = (words.next(), words.next(), words.next()) {
-        let budget = costs
-            .iter()
-            .find(|(counter, _)| counter.key == key)
-            .and_then(|(counter, _)| counter.budget.as_ref());
-        if let (Some(budget), Ok(before), Ok(after)) = (budget, before.parse(), after.parse()) {
-            alerts::report(tenant, budget, before, after);
-        }
-    }
-}
-
-fn expired(cost: Option<&str>, usage: Option<&str>) -> Option<Expired> {
+fn read_expired(cost: Option<&str>, usage: Option<&str>) -> Option<Expired> {
     let (input, output) = usage?.split_once(',')?;
     Some(Expired {
         cost: cost?.parse().ok()?,
@@ -270,23 +209,35 @@ fn expired(cost: Option<&str>, usage: Option<&str>) -> Option<Expired> {
     })
 }
 
-/// The correction of an event that a sweep wrote: what is missing to the truth. Tokens that the sweep counted too many
-/// cannot be taken back in a count that has no sign; money can.
-fn adjusting(event: &UsageEvent, write: &Write, expired: &Expired) -> UsageEvent {
-    let usage =
-        if write.costs.is_empty() && write.cost <= 0 { Usage::default() } else { event.usage };
+/// The correction of an event that a sweep wrote: amounts are differences.
+fn adjustment(event: &UsageEvent, expired: &Expired) -> UsageEvent {
+    let charged = NanoUsd::new(expired.cost);
+    // Counts of tokens cannot be negative in an event: where the sweep charged more of one kind, it stays.
+    let usage = Usage {
+        input_uncached: event.usage.input_uncached.saturating_sub(expired.input),
+        output: event.usage.output.saturating_sub(expired.output),
+        requests: event.usage.requests.saturating_sub(1),
+        ..event.usage
+    };
     UsageEvent {
         id: format!("{}:1", event.id),
         adjusts: Some(event.id.clone()),
-        usage: Usage {
-            input_uncached: usage.input_uncached.saturating_sub(expired.input),
-            output: usage.output.saturating_sub(expired.output),
-            requests: 0,
-            ..usage
-        },
-        cost_nano_usd: NanoUsd::new(write.cost),
-        list_cost_nano_usd: NanoUsd::new(write.cost),
+        usage,
+        cost_nano_usd: event.cost_nano_usd.saturating_sub(charged),
+        list_cost_nano_usd: event.list_cost_nano_usd.saturating_sub(charged),
         ..event.clone()
+    }
+}
+
+/// Raises the alerts of budgets: the answer names each with what was seen before and what it stands at now.
+fn tell(ending: &Ending<'_>, answer: &[String]) {
+    for budget in answer.get(1..).unwrap_or_default().chunks_exact(3) {
+        let [key, before, after] = budget else { continue };
+        let counter = ending.counters.iter().find(|counter| counter.key == *key);
+        let budget = counter.and_then(|counter| counter.budget.as_ref());
+        if let (Some(budget), Ok(before), Ok(after)) = (budget, before.parse(), after.parse()) {
+            alerts::report(ending.tenant, budget, before, after);
+        }
     }
 }
 

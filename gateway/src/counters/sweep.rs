@@ -1,151 +1,180 @@
-//! Ends the holds of nodes that fell silent. Every node looks; whoever comes first ends a hold, the others find it gone.
+//! Ends the holds of gateways that fell silent. Every gateway sweeps every partition: races are harmless.
 
-use super::{answer::texts, connection::Trouble, keys::Partition, remote::Remote};
+use super::{
+    answer::{exact, texts},
+    connection::Trouble,
+    keys::Partition,
+    remote::Remote,
+};
 use redis::{Value, aio::MultiplexedConnection};
-use std::{collections::HashMap, time::Duration};
+use std::time::{Duration, Instant};
 use tollgate_contract::{event::UsageEvent, money::NanoUsd, usage::Usage};
 
-/// Holds of a partition ended in one round.
-const AT_ONCE: usize = 100;
+/// Holds per partition and sweep.
+const BATCH: usize = 100;
+/// The status of a request whose end nobody saw.
+const STATUS: u16 = 499;
 
 /// Runs until it is dropped.
 pub(super) async fn run(remote: &Remote) {
+    let mut sweeper =
+        Sweeper { offset_ms: None, life: remote.health.life(), since: Instant::now() };
     loop {
-        // Jitter keeps the nodes from looking all at once.
-        tokio::time::sleep(remote.timing.sweep.mul_f64(0.75 + 0.5 * rand::random::<f64>())).await;
+        // Jitter: the nodes' sweeps spread.
+        tokio::time::sleep(remote.timing.sweep.mul_f64(0.75 + rand::random::<f64>() / 2.0)).await;
         if remote.health.is_open() {
-            remote.health.heard(false);
             continue;
         }
-        let result = tokio::time::timeout(Duration::from_secs(2), sweep(remote))
-            .await
-            .unwrap_or(Err(Trouble::TimedOut));
-        remote.health.heard(!result.as_ref().is_err_and(Trouble::is_outage));
-        if let Err(trouble) = result {
+        let result = sweeper.sweep(remote).await;
+        if let Err(trouble) = &result {
             if trouble.is_outage() {
                 remote.line.broke();
+                remote.health.failed(trouble);
+            } else if remote.server_errors.now() {
+                tracing::error!("Abandoned holds cannot be swept ({trouble})");
             }
-            remote.health.failed(&trouble);
         }
+        remote.health.heard(!result.is_err_and(|trouble| trouble.is_outage()));
     }
 }
 
-async fn sweep(remote: &Remote) -> Result<(), Trouble> {
-    let mut connection = remote.line.connection(&remote.client, &remote.health).await?;
-    for (partition, hold) in overdue(&mut connection).await? {
-        match expire(remote, &mut connection, partition, &hold).await {
-            // Not ours to mend, and no reason to leave the others.
-            Ok(()) | Err(Trouble::Lost) => {}
-            Err(trouble) => return Err(trouble),
-        }
-    }
-    Ok(())
+struct Sweeper {
+    /// Redis's clock less ours.
+    offset_ms: Option<i64>,
+    life: u64,
+    since: Instant,
 }
 
-/// The holds whose deadline is over by the clock of Redis.
-async fn overdue(
-    connection: &mut MultiplexedConnection,
-) -> Result<Vec<(Partition, String)>, Trouble> {
-    let (seconds, _): (i64, i64) = redis::cmd("TIME").query_async(connection).await?;
-    let mut look = redis::pipe();
-    for partition in Partition::all() {
-        look.cmd("ZRANGEBYSCORE")
-            .arg(partition.deadlines())
-            .arg("-inf")
-            .arg(seconds * 1000)
-            .arg("LIMIT")
-            .arg(0)
-            .arg(AT_ONCE);
+/// A hold beyond its deadline.
+struct Silent {
+    partition: Partition,
+    key: String,
+}
+
+impl Sweeper {
+    async fn sweep(&mut self, remote: &Remote) -> Result<(), Trouble> {
+        let mut connection = remote.line.connection(&remote.client, &remote.health).await?;
+        let silent = self.find(&mut connection).await?;
+        if self.just_recovered(remote) {
+            return Ok(());
+        }
+        for hold in silent {
+            expire(remote, &mut connection, &hold).await?;
+        }
+        Ok(())
     }
-    let found: Vec<Vec<String>> = look.query_async(connection).await?;
-    Ok(Partition::all()
-        .zip(found)
-        .flat_map(|(partition, holds)| holds.into_iter().map(move |hold| (partition, hold)))
-        .collect())
+
+    /// After an outage, holds look abandoned whose heartbeats could not arrive: those come first.
+    fn just_recovered(&mut self, remote: &Remote) -> bool {
+        if self.life != remote.health.life() {
+            self.life = remote.health.life();
+            self.since = Instant::now();
+        }
+        self.life != 0 && self.since.elapsed() < 2 * remote.timing.heartbeat
+    }
+
+    /// Asks all partitions at once, for Redis's time too: the next sweep asks with it.
+    async fn find(
+        &mut self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<Vec<Silent>, Trouble> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("TIME");
+        if let Some(offset) = self.offset_ms {
+            let now = own_ms().saturating_add(offset);
+            for partition in Partition::all() {
+                pipe.cmd("ZRANGEBYSCORE").arg(partition.deadlines()).arg("-inf").arg(now);
+                pipe.arg("LIMIT").arg(0).arg(BATCH);
+            }
+        }
+        let answer: Vec<Value> = pipe.query_async(connection).await?;
+        let mut answer = answer.into_iter();
+        let time = answer.next().and_then(texts).ok_or(Trouble::Nonsense)?;
+        let time = time
+            .iter()
+            .map(|part| part.parse().ok())
+            .collect::<Option<Vec<i64>>>()
+            .ok_or(Trouble::Nonsense)?;
+        let [seconds, micros] = time[..] else { return Err(Trouble::Nonsense) };
+        self.offset_ms = Some((seconds * 1000 + micros / 1000).saturating_sub(own_ms()));
+        let keys = |(partition, keys): (Partition, Value)| {
+            let keys = texts(keys).unwrap_or_default();
+            keys.into_iter().map(move |key| Silent { partition, key })
+        };
+        Ok(Partition::all().zip(answer).flat_map(keys).collect())
+    }
+}
+
+/// Milliseconds of a clock that nobody sets.
+fn own_ms() -> i64 {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    let elapsed: Duration = START.elapsed();
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }
 
 async fn expire(
     remote: &Remote,
     connection: &mut MultiplexedConnection,
-    partition: Partition,
-    hold: &str,
+    hold: &Silent,
 ) -> Result<(), Trouble> {
-    let epoch = remote.epochs.existing(connection, partition).await?;
-    let known: HashMap<String, String> =
-        redis::cmd("HGETALL").arg(hold).query_async(connection).await?;
-    let charged = Charged::of(&known);
-    let event = match known.get("ev").filter(|text| !text.is_empty()) {
-        Some(text) if remote.stream => charged.event(text).ok_or(Trouble::Nonsense)?,
-        _ => String::new(),
+    let partition = hold.partition;
+    let epoch = match remote.epochs.existing(connection, partition).await {
+        // Deadlines without counters: nothing to give back.
+        Err(Trouble::Lost) => return Ok(()),
+        other => other?,
     };
+    let mut fields = redis::cmd("HMGET");
+    fields.arg(&hold.key).arg(&["sp", "pr", "ic", "pu", "ev"]);
+    let [step, progress, input_cost, usage, stub]: [Option<String>; 5] =
+        fields.query_async(connection).await?;
+    let (input, output) = usage.as_deref().and_then(read_usage).unwrap_or_default();
+    // Without progress, what the prompt alone costs.
+    let cost = progress.or(input_cost).and_then(|cost| cost.parse().ok()).unwrap_or(0);
+    let event = stub
+        .filter(|stub| remote.stream && !stub.is_empty())
+        .and_then(|stub| event(&stub, cost, input, output));
     let mut call = remote.scripts.expire.prepare_invoke();
-    call.key(partition.epoch()).key(hold).key(partition.deadlines()).key(partition.stream());
-    call.arg(&*epoch).arg(known.get("sp").map_or("0", String::as_str));
-    call.arg(charged.cost)
-        .arg(charged.input)
-        .arg(charged.output)
-        .arg(charged.input.saturating_add(charged.output))
-        .arg(event);
+    call.key(partition.epoch()).key(&hold.key).key(partition.deadlines()).key(partition.stream());
+    call.arg(&*epoch).arg(step.as_deref().unwrap_or("0")).arg(exact(cost)).arg(input).arg(output);
+    call.arg(input.saturating_add(output)).arg(event.unwrap_or_default());
     let answer: Value = call.invoke_async(connection).await?;
-    let words = texts(answer).ok_or(Trouble::Nonsense)?;
-    match words.first().map(String::as_str) {
+    match texts(answer).ok_or(Trouble::Nonsense)?.first().map(String::as_str) {
         Some("OK") => {
-            tracing::warn!(
-                hold,
-                cost_nano_usd = charged.cost,
-                "A hold was swept: its gateway fell silent"
-            );
-            Ok(())
+            tracing::warn!(hold = %hold.key, cost_nano_usd = cost, "A hold was abandoned: it was charged what it had reported")
         }
-        Some("EPOCH") => remote.epochs.changed(partition, words.get(1).map_or("", String::as_str)),
-        _ => Ok(()),
+        Some("EPOCH" | "ALIVE" | "GONE") => {}
+        _ => return Err(Trouble::Nonsense),
     }
+    Ok(())
 }
 
-/// What a swept hold is charged: what its last heartbeat told, else its prompt.
-struct Charged {
-    /// Whether a heartbeat told anything.
-    reported: bool,
-    cost: i64,
-    input: u64,
-    output: u64,
+fn read_usage(text: &str) -> Option<(u64, u64)> {
+    let (input, output) = text.split_once(',')?;
+    Some((input.parse().ok()?, output.parse().ok()?))
 }
 
-impl Charged {
-    fn of(known: &HashMap<String, String>) -> Self {
-        let number = |name: &str| known.get(name).and_then(|text| text.parse::<i64>().ok());
-        let usage = known.get("pu").and_then(|text| text.split_once(','));
-        let (input, output) = usage.unwrap_or(("0", "0"));
-        Self {
-            reported: known.contains_key("pr"),
-            cost: number("pr").or_else(|| number("ic")).unwrap_or(0),
-            input: input.parse().unwrap_or(0),
-            output: output.parse().unwrap_or(0),
-        }
-    }
-
-    fn event(&self, stub: &str) -> Option<String> {
-        let event: UsageEvent = serde_json::from_str(stub).ok()?;
-        // Without any report the stub's own estimate of the prompt stands.
-        let usage = if self.reported {
-            Usage {
-                input_uncached: self.input,
-                output: self.output,
-                requests: 1,
-                ..Usage::default()
-            }
-        } else {
-            event.usage
-        };
-        let event = UsageEvent {
-            status: 499,
-            error: Some("expired".to_owned()),
-            usage,
-            cost_nano_usd: NanoUsd::new(self.cost),
-            list_cost_nano_usd: NanoUsd::new(self.cost),
-            estimated: true,
-            ..event
-        };
-        serde_json::to_string(&event).ok()
-    }
+/// The event of a request whose end nobody saw.
+fn event(stub: &str, cost: i64, input: u64, output: u64) -> Option<String> {
+    let stub: UsageEvent = serde_json::from_str(stub)
+        .inspect_err(|_| {
+            tracing::error!(
+                "The event of an abandoned hold cannot be read: only its charge is counted"
+            )
+        })
+        .ok()?;
+    // Without any report, the stub's own estimate of the prompt stands.
+    let usage = match (input, output) {
+        (0, 0) => stub.usage,
+        _ => Usage { input_uncached: input, output, requests: 1, ..Usage::default() },
+    };
+    let event = UsageEvent {
+        status: STATUS,
+        error: Some("expired".to_owned()),
+        usage,
+        cost_nano_usd: NanoUsd::new(cost),
+        list_cost_nano_usd: NanoUsd::new(cost),
+        estimated: true,
+        ..stub
+    };
+    serde_json::to_string(&event).ok()
 }

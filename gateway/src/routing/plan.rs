@@ -18,6 +18,8 @@ use tollgate_contract::{
 pub struct TargetFacts {
     /// Why it cannot be called now, in words; `None` if it can.
     pub unavailable: Option<&'static str>,
+    /// How long its provider still limits our rate.
+    pub limited_for: Duration,
     /// Whether some budget of the request would count it.
     pub budgeted: bool,
 }
@@ -77,6 +79,8 @@ pub struct Plan {
     pub out: Vec<RuledOut>,
     /// Whether something is out only for now.
     pub temporarily: bool,
+    /// When the first of those that are rate limited may be called again.
+    pub limited_for: Option<Duration>,
 }
 
 /// What the plan of a request depends on.
@@ -278,6 +282,10 @@ impl Planner<'_> {
             return Some("it has no price and a budget applies: set a price in [models], or unpriced = \"allow\"".to_owned());
         }
         self.plan.temporarily |= facts.unavailable.is_some();
+        if facts.unavailable.is_some() && !facts.limited_for.is_zero() {
+            let before = self.plan.limited_for.unwrap_or(Duration::MAX);
+            self.plan.limited_for = Some(before.min(facts.limited_for));
+        }
         facts.unavailable.map(str::to_owned)
     }
 }
@@ -341,7 +349,11 @@ secret = "sk-0123456789abcdef"
     impl View for Fixed {
         fn of(&self, target: &Target, _: BreakerSettings) -> TargetFacts {
             let down = self.0 == Some(target.as_str());
-            TargetFacts { unavailable: down.then_some("its circuit is open"), budgeted: self.1 }
+            TargetFacts {
+                unavailable: down.then_some("its circuit is open"),
+                limited_for: Duration::ZERO,
+                budgeted: self.1,
+            }
         }
     }
 

@@ -21,6 +21,9 @@ use tollgate_contract::{
 /// Why a target is out whose provider does not know our keys.
 pub const KEYS_REFUSED: &str = "all its provider keys were refused";
 
+/// Why a target is out whose provider limits the rate of our keys.
+pub const RATE_LIMITED: &str = "its provider limits our rate for now";
+
 /// The memory of a process.
 #[derive(Debug)]
 pub struct Health {
@@ -207,6 +210,12 @@ impl TargetState {
         Some(reason)
     }
 
+    /// How long its provider still limits the rate of the key that is free first.
+    pub fn limited_for(&self, health: &Health) -> Duration {
+        let until = self.slots.iter().map(|slot| slot.health.cooling_until.load(Relaxed)).min();
+        Duration::from_millis(until.unwrap_or(0).saturating_sub(health.now_ms()))
+    }
+
     /// Whether a slot can be used now.
     pub fn usable(&self, health: &Health, slot: usize) -> bool {
         self.slots[slot].unavailable(health, Instant::now()).is_none()
@@ -307,7 +316,7 @@ impl Slot {
             return Some(KEYS_REFUSED);
         }
         if self.health.cooling_until.load(Relaxed) > health.now_ms() {
-            return Some("its provider limits our rate for now");
+            return Some(RATE_LIMITED);
         }
         (!lock(&self.circuit).admits(now)).then_some("its circuit is open after failures")
     }

@@ -31,7 +31,7 @@ end
 
 -- The level of a token bucket now, and its capacity. A missing bucket is full.
 local function bucket_level(key, per_minute, now)
-  local capacity = math.max(1, per_minute / 6)
+  local capacity = per_minute == 0 and 0 or math.max(1, per_minute / 6)
   local stored = redis.call('HMGET', key, 'l', 't')
   if not stored[1] or not stored[2] then return capacity, capacity end
   local elapsed = math.max(0, now - tonumber(stored[2]))

@@ -14,7 +14,7 @@ if known[1] then return { 'DUP', known[1], known[2] or '', print_whole(now) } en
 
 local ttl, generation, count = whole(ARGV[2]), whole(ARGV[3]), whole(ARGV[9])
 if not ttl or not generation or not whole(ARGV[7]) then return redis.error_reply('ERR bad hold') end
-if not count or count < 1 or count > 32 then return redis.error_reply('ERR a hold has 1 to 32 limits') end
+if not count or count < 0 or count > 32 then return redis.error_reply('ERR a hold has at most 32 limits') end
 
 local revoked = redis.call('HMGET', KEYS[4], 't:' .. ARGV[4], 'k:' .. ARGV[4] .. ':' .. ARGV[5],
   'me:' .. ARGV[4] .. ':' .. ARGV[6])
@@ -53,11 +53,11 @@ for index = 1, count do
     arg, key = arg + 4 + 3 * candidates, key + candidates
   elseif kind == 'q' or kind == 't' then
     local amount, per_minute = whole(ARGV[arg + 1]), whole(ARGV[arg + 2])
-    if not amount or amount < 0 or not per_minute or per_minute < 1 or not KEYS[key] then
+    if not amount or amount < 0 or not per_minute or per_minute < 0 or not KEYS[key] then
       return redis.error_reply('ERR bad rate')
     end
     local level, capacity = bucket_level(KEYS[key], per_minute, now)
-    if not denied and level < math.min(amount, capacity) then
+    if not denied and (per_minute == 0 or level < math.min(amount, capacity)) then
       denied = { 'DENY', print_whole(index - 1), print_whole(now), '0', '0', '0' }
     end
     plan[index] = { kind = kind, key = KEYS[key], amount = ARGV[arg + 1], number = amount, per_minute = per_minute,
