@@ -46,9 +46,11 @@ window = "day"
     )
 }
 
+/// With more patience than usual: this is about money, and two cores cannot give every process its turn in 50 ms.
+/// With more patience than usual: this is about money, and two cores cannot give every process its turn in 50 ms.
 fn redis_counters(redis: &RedisServer) -> String {
     format!(
-        "[counters]\nbackend = \"redis\"\nurl = \"{}\"\n[usage]\nsink = \"redis\"\n",
+        "[counters]\nbackend = \"redis\"\nurl = \"{}\"\ntimeout = \"2s\"\n[usage]\nsink = \"redis\"\n",
         redis.url()
     )
 }

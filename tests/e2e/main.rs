@@ -11,6 +11,7 @@ mod lifecycle;
 mod metering;
 mod routes;
 mod start_up;
+mod telemetry;
 
 mod budgets;
 mod outage;

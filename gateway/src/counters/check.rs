@@ -55,6 +55,8 @@ pub(super) async fn check(remote: &Remote) -> Result<(), CountersError> {
             .arg("persistence")
             .query_async(&mut connection)
             .await?;
+        // The first rush of requests shall not have to carry the scripts over.
+        remote.scripts.load(&mut connection).await?;
         Ok([server, memory, persistence].join("\n"))
     };
     let answer = tokio::time::timeout(ANSWER_WITHIN, asking).await;

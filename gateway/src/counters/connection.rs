@@ -14,6 +14,7 @@ use std::{
     sync::Mutex,
     time::{Duration, Instant},
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
@@ -86,10 +87,20 @@ impl From<RedisError> for Trouble {
 
 type Connecting = Shared<BoxFuture<'static, Result<MultiplexedConnection, Trouble>>>;
 
+/// Questions under way on one connection. The others of a rush wait here and not in Redis, so that no connection is
+/// silent for as long as a whole rush takes.
+const AT_ONCE: usize = 32;
+
 /// One connection, shared by all that run on one runtime.
-#[derive(Default)]
 pub(super) struct Line {
     slot: Mutex<Slot>,
+    turns: Semaphore,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { slot: Mutex::default(), turns: Semaphore::new(AT_ONCE) }
+    }
 }
 
 #[derive(Default)]
@@ -122,6 +133,13 @@ impl Line {
         result
     }
 
+    /// Begins to connect, so that the first question finds it done. To be called on the runtime that will ask.
+    pub(super) fn warm_up(&self, client: &Client) {
+        let connecting =
+            lock(&self.slot).connection.get_or_insert_with(|| connect(client.clone())).clone();
+        drop(connecting);
+    }
+
     fn forget(&self, connecting: &Connecting) {
         let mut slot = lock(&self.slot);
         if slot.connection.as_ref().is_some_and(|current| current.ptr_eq(connecting)) {
@@ -134,6 +152,14 @@ impl Line {
         let mut slot = lock(&self.slot);
         slot.connection = None;
         slot.silent = 0;
+    }
+
+    /// A turn to ask; `None` if it does not come within `most`.
+    pub(super) async fn turn(&self, most: Duration) -> Option<SemaphorePermit<'_>> {
+        if let Ok(turn) = self.turns.try_acquire() {
+            return Some(turn);
+        }
+        tokio::time::timeout(most, self.turns.acquire()).await.ok()?.ok()
     }
 
     pub(super) fn answered(&self) {

@@ -203,6 +203,10 @@ impl Core {
         self.budgets.get(key).map_or((0, 0), |spent| (spent.settled, spent.held))
     }
 
+    pub(super) fn held_in_all(&self) -> i64 {
+        self.budgets.values().map(|spent| spent.held).sum()
+    }
+
     pub(super) fn under_way(&self, key: &str) -> u64 {
         self.concurrent.get(key).copied().unwrap_or(0)
     }

@@ -64,8 +64,16 @@ pub(super) fn request(id: HoldId, limits: Vec<LimitRequest>) -> HoldRequest {
         zone: TimeZone::UTC,
         now: Timestamp::now(),
         limits,
-        stub: Arc::new(event(id, 0)),
+        stub: Arc::new(stub(id)),
         input_cost: NanoUsd::new(7),
+    }
+}
+
+/// The event for whoever sweeps the hold: the prompt's tokens are estimated.
+fn stub(id: HoldId) -> UsageEvent {
+    UsageEvent {
+        usage: Usage { input_uncached: 3, requests: 1, ..Usage::default() },
+        ..event(id, 0)
     }
 }
 

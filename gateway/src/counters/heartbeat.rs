@@ -137,13 +137,21 @@ async fn touch(
     }
     let answer: Value = call.invoke_async(connection).await?;
     let words = texts(answer).ok_or(Trouble::Nonsense)?;
-    // Another epoch: these holds are gone with their counters; settlements adopt the new one.
-    if words.first().is_some_and(|word| word == "OK") {
-        for (report, word) in reports.iter().zip(&words[1..]) {
-            if word == "GONE" {
-                remote.beats.remove(report.id);
+    match words.first().map(String::as_str) {
+        Some("OK") => {
+            // A hold that is gone was swept; its settlement will be an adjustment.
+            for (report, word) in reports.iter().zip(words.iter().skip(1)) {
+                if word == "GONE" {
+                    remote.beats.remove(report.id);
+                }
             }
+            Ok(())
         }
+        Some("EPOCH") => {
+            // These holds are gone with their counters. A loss is told there, and concerns no other partition.
+            let _ = remote.epochs.changed(partition, words.get(1).map_or("", String::as_str));
+            Ok(())
+        }
+        _ => Err(Trouble::Nonsense),
     }
-    Ok(())
 }

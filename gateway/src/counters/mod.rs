@@ -16,11 +16,17 @@ mod core_tests;
 mod epochs;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod fixture_redis;
 mod heartbeat;
 mod keys;
 mod limits;
 mod memory;
 mod outage;
+#[cfg(test)]
+mod outage_tests;
+#[cfg(test)]
+mod parity_tests;
 mod queue;
 #[cfg(test)]
 mod redis_tests;
@@ -42,7 +48,7 @@ use jiff::Timestamp;
 use keys::Partition;
 use limits::{Counter, LIMITS_MAX, Verdict, prepare};
 use memory::Memory;
-use queue::{Ended, Job};
+use queue::Job;
 use remote::{Remote, Timing};
 use std::{
     sync::Arc,
@@ -50,6 +56,9 @@ use std::{
 };
 use tollgate_contract::secret::Secret;
 use types::Sharing;
+
+/// A probe may take at least this long, however short decisions must be.
+const PROBE_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Where counters are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +142,8 @@ impl Shared {
     pub async fn run_background(self: Arc<Self>) {
         let Some(remote) = &self.remote else { return };
         let settler = Box::pin(settler::run(remote));
-        let probe = Box::pin(remote.health.probe(&remote.client, remote.timeout));
+        let probe =
+            Box::pin(remote.health.probe(&remote.client, remote.timeout.max(PROBE_PATIENCE)));
         if self.backend == Backend::Redis {
             let forget = Box::pin(outage::forget_old_leases(&remote.local, &remote.health));
             tokio::join!(
@@ -157,9 +167,15 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Makes one; it connects when it is first asked.
+    /// Makes one, on the thread whose runtime will ask; it begins to connect.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, line: Arc::default() }
+        let line: Arc<Line> = Arc::default();
+        if let (Backend::Redis, Some(remote)) = (shared.backend, &shared.remote)
+            && tokio::runtime::Handle::try_current().is_ok()
+        {
+            line.warm_up(&remote.client);
+        }
+        Self { shared, line }
     }
 
     /// Reserves all that a request counts against, or nothing.
@@ -179,8 +195,14 @@ impl Counters {
     }
 
     fn hold_in_memory(&self, request: &HoldRequest) -> Result<Hold, Refusal> {
-        let limits = prepare(request, Timestamp::now());
-        match self.shared.memory.hold(&request.tenant, request.id, &limits) {
+        let decide =
+            |now| self.shared.memory.hold(&request.tenant, request.id, &prepare(request, now));
+        let mut verdict = decide(request.now);
+        // The request waited over the end of a window and the next: the counters' clock decides.
+        if let Verdict::Window(now_ms) = verdict {
+            verdict = decide(Timestamp::from_millisecond(now_ms).unwrap_or(request.now));
+        }
+        match verdict {
             Verdict::Granted { counters, rates } => Ok(Hold {
                 id: request.id,
                 tenant: request.tenant.clone(),
@@ -192,7 +214,6 @@ impl Counters {
             }),
             Verdict::Denied(denial) => Err(Refusal::Denied(denial)),
             Verdict::Duplicate => Err(Refusal::Duplicate),
-            // The clock jumped over a whole window between two lines.
             Verdict::Window(_) => Err(Refusal::Unavailable),
         }
     }

@@ -37,7 +37,7 @@ pub(super) struct Breaker {
 
 impl Breaker {
     /// Notes a failure. True if this opens it.
-    fn failed(&mut self, now: Instant, refused: bool) -> bool {
+    pub(super) fn failed(&mut self, now: Instant, refused: bool) -> bool {
         if self.open {
             return false;
         }
@@ -61,7 +61,7 @@ impl Breaker {
         true
     }
 
-    fn recovered(&mut self, now: Instant) {
+    pub(super) fn recovered(&mut self, now: Instant) {
         self.open = false;
         self.failures.clear();
         self.closed_at = Some(now);

@@ -25,6 +25,9 @@ use tollgate_contract::event::UsageEvent;
 /// A decision waits at most this long for a Redis that is busy.
 const RUSH_MAX: Duration = Duration::from_secs(2);
 
+/// A timer that is this late was not looked at in time.
+const STARVED: Duration = Duration::from_millis(10);
+
 /// The process's part of the Redis backend.
 pub(super) struct Remote {
     pub(super) client: Client,
@@ -83,7 +86,8 @@ impl Remote {
     /// Reserves everything or nothing, within the timeout.
     pub(super) async fn hold(&self, line: &Line, request: &HoldRequest) -> Result<Hold, Refusal> {
         let mut limits = prepare(request, request.now);
-        if self.health.is_open() {
+        let turn = line.turn(RUSH_MAX).await;
+        if turn.is_none() || self.health.is_open() {
             return self.hold_locally(request, &limits, Sharing::Unshared);
         }
         let mut asked = Asked { remote: self, request, unsure: false };
@@ -128,11 +132,14 @@ impl Remote {
         let asked = Instant::now();
         let mut patience = self.timeout;
         loop {
+            let due = Instant::now() + patience;
             if let Ok(result) = tokio::time::timeout(patience, &mut asking).await {
                 return result;
             }
-            let rush = line.heard_within(self.timeout) && asked.elapsed() < RUSH_MAX;
-            // This thread may have been busy itself: what has arrived since must be looked at before giving up.
+            // A timer that fires late says that this thread had no time itself.
+            let starved = due.elapsed() > STARVED;
+            let rush = (starved || line.heard_within(self.timeout)) && asked.elapsed() < RUSH_MAX;
+            // What has arrived since must be looked at before giving up.
             let first = std::mem::replace(&mut patience, self.timeout / 10) == self.timeout;
             if !first && !rush {
                 return Err(Trouble::TimedOut);

@@ -1,6 +1,6 @@
 //! The Lua scripts. Each is one transaction in Redis.
 
-use redis::Script;
+use redis::{Script, aio::MultiplexedConnection};
 
 macro_rules! script {
     ($file:literal) => {
@@ -24,5 +24,16 @@ impl Scripts {
             settle: script!("scripts/settle.lua"),
             expire: script!("scripts/expire.lua"),
         }
+    }
+
+    /// Makes them known to Redis.
+    pub(super) async fn load(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> redis::RedisResult<()> {
+        for script in [&self.hold, &self.touch, &self.settle, &self.expire] {
+            script.load_async(connection).await?;
+        }
+        Ok(())
     }
 }

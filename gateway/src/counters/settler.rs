@@ -171,7 +171,7 @@ async fn ask(
     expired: Option<&Expired>,
 ) -> Result<Vec<String>, Trouble> {
     let (mode, event) = match (expired, ending.release) {
-        (Some(expired), _) => ("adjust", Some(json(&adjustment(ending.event, expired))?)),
+        (Some(expired), _) => ("adjust", Some(json(&adjustment(ending, expired))?)),
         (None, false) => ("settle", Some(json(ending.event)?)),
         (None, true) => ("release", None),
     };
@@ -210,14 +210,17 @@ fn read_expired(cost: Option<&str>, usage: Option<&str>) -> Option<Expired> {
 }
 
 /// The correction of an event that a sweep wrote: amounts are differences.
-fn adjustment(event: &UsageEvent, expired: &Expired) -> UsageEvent {
+fn adjustment(ending: &Ending<'_>, expired: &Expired) -> UsageEvent {
+    let event = ending.event;
     let charged = NanoUsd::new(expired.cost);
+    // A released hold used nothing; its stub carries the prompt's estimate.
+    let used = if ending.release { Usage::default() } else { event.usage };
     // Counts of tokens cannot be negative in an event: where the sweep charged more of one kind, it stays.
     let usage = Usage {
-        input_uncached: event.usage.input_uncached.saturating_sub(expired.input),
-        output: event.usage.output.saturating_sub(expired.output),
-        requests: event.usage.requests.saturating_sub(1),
-        ..event.usage
+        input_uncached: used.input_uncached.saturating_sub(expired.input),
+        output: used.output.saturating_sub(expired.output),
+        requests: used.requests.saturating_sub(1),
+        ..used
     };
     UsageEvent {
         id: format!("{}:1", event.id),

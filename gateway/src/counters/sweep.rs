@@ -58,10 +58,16 @@ impl Sweeper {
         if self.just_recovered(remote) {
             return Ok(());
         }
+        let mut result = Ok(());
         for hold in silent {
-            expire(remote, &mut connection, &hold).await?;
+            match expire(remote, &mut connection, &hold).await {
+                Ok(()) => {}
+                Err(trouble) if trouble.is_outage() => return Err(trouble),
+                // One hold that cannot be ended keeps no other open.
+                Err(trouble) => result = Err(trouble),
+            }
         }
-        Ok(())
+        result
     }
 
     /// After an outage, holds look abandoned whose heartbeats could not arrive: those come first.
@@ -127,22 +133,34 @@ async fn expire(
     fields.arg(&hold.key).arg(&["sp", "pr", "ic", "pu", "ev"]);
     let [step, progress, input_cost, usage, stub]: [Option<String>; 5] =
         fields.query_async(connection).await?;
-    let (input, output) = usage.as_deref().and_then(read_usage).unwrap_or_default();
+    let reported = usage.as_deref().and_then(read_usage).filter(|usage| *usage != (0, 0));
     // Without progress, what the prompt alone costs.
     let cost = progress.or(input_cost).and_then(|cost| cost.parse().ok()).unwrap_or(0);
     let event = stub
         .filter(|stub| remote.stream && !stub.is_empty())
-        .and_then(|stub| event(&stub, cost, input, output));
+        .and_then(|stub| event(&stub, cost, reported));
+    // What the event says, so that a late settlement corrects just that.
+    let (input, output) = match &event {
+        Some(event) => (event.usage.input(), event.usage.total_output()),
+        None => reported.unwrap_or_default(),
+    };
+    let event = event.map(|event| serde_json::to_string(&event)).transpose();
+    let event = event.map_err(|_| Trouble::Nonsense)?;
     let mut call = remote.scripts.expire.prepare_invoke();
     call.key(partition.epoch()).key(&hold.key).key(partition.deadlines()).key(partition.stream());
     call.arg(&*epoch).arg(step.as_deref().unwrap_or("0")).arg(exact(cost)).arg(input).arg(output);
     call.arg(input.saturating_add(output)).arg(event.unwrap_or_default());
     let answer: Value = call.invoke_async(connection).await?;
-    match texts(answer).ok_or(Trouble::Nonsense)?.first().map(String::as_str) {
+    let words = texts(answer).ok_or(Trouble::Nonsense)?;
+    match words.first().map(String::as_str) {
         Some("OK") => {
             tracing::warn!(hold = %hold.key, cost_nano_usd = cost, "A hold was abandoned: it was charged what it had reported")
         }
-        Some("EPOCH" | "ALIVE" | "GONE") => {}
+        Some("EPOCH") => {
+            // A loss is told there, and concerns no other partition.
+            let _ = remote.epochs.changed(partition, words.get(1).map_or("", String::as_str));
+        }
+        Some("ALIVE" | "GONE") => {}
         _ => return Err(Trouble::Nonsense),
     }
     Ok(())
@@ -154,7 +172,7 @@ fn read_usage(text: &str) -> Option<(u64, u64)> {
 }
 
 /// The event of a request whose end nobody saw.
-fn event(stub: &str, cost: i64, input: u64, output: u64) -> Option<String> {
+fn event(stub: &str, cost: i64, reported: Option<(u64, u64)>) -> Option<UsageEvent> {
     let stub: UsageEvent = serde_json::from_str(stub)
         .inspect_err(|_| {
             tracing::error!(
@@ -163,11 +181,13 @@ fn event(stub: &str, cost: i64, input: u64, output: u64) -> Option<String> {
         })
         .ok()?;
     // Without any report, the stub's own estimate of the prompt stands.
-    let usage = match (input, output) {
-        (0, 0) => stub.usage,
-        _ => Usage { input_uncached: input, output, requests: 1, ..Usage::default() },
+    let usage = match reported {
+        None => stub.usage,
+        Some((input_uncached, output)) => {
+            Usage { input_uncached, output, requests: 1, ..Usage::default() }
+        }
     };
-    let event = UsageEvent {
+    Some(UsageEvent {
         status: STATUS,
         error: Some("expired".to_owned()),
         usage,
@@ -175,6 +195,5 @@ fn event(stub: &str, cost: i64, input: u64, output: u64) -> Option<String> {
         list_cost_nano_usd: NanoUsd::new(cost),
         estimated: true,
         ..stub
-    };
-    serde_json::to_string(&event).ok()
+    })
 }
