@@ -5,12 +5,14 @@ use crate::{
     auth, body,
     counters::{DeniedBy, Hold, Refusal},
     error::GatewayError,
-    flight::{Flight, Meter, micros},
+    failure,
+    flight::{Flight, micros},
     formats::{
         facts::{Api, Request},
         openai_chat::{self, answer::Answer},
     },
     guards::{self, Inspected},
+    meter::Meter,
     relay::{Source, relay},
     reserve::{Reservation, affordable_output, budgets_of, limits_of},
     routing::{self, Plan, Question, Requested, TargetFacts, View},
@@ -153,7 +155,7 @@ async fn answer(
         };
         tokio::select! {
             biased;
-            served = walk.run(&plan) => served.map_err(|failures| tell::all_failed(&failures, &plan)),
+            served = walk.run(&plan) => served.map_err(|failures| failure::all_failed(&failures, &plan)),
             _ = cut.wait_for(|cut| *cut) => Err(GatewayError::shutdown()),
         }
     };
@@ -233,7 +235,7 @@ async fn hold(
     let mut reservation = Reservation::of(request, plan);
     loop {
         if plan.steps.is_empty() {
-            return Err(tell::nowhere_to_go(plan));
+            return Err(failure::nowhere_to_go(plan));
         }
         let Some(limits) = limits_of(worker, key, request, plan, budgets, &mut reservation) else {
             return Ok(reservation);
@@ -250,7 +252,9 @@ async fn hold(
                     .telemetry
                     .metrics
                     .hold_refused(matches!(refusal, Refusal::Unavailable));
-                let Refusal::Denied(denial) = refusal else { return Err(tell::refused(refusal)) };
+                let Refusal::Denied(denial) = refusal else {
+                    return Err(failure::refused(refusal));
+                };
                 let DeniedBy::Budget(state) = &denial.by else {
                     return Err(GatewayError::denied(denial));
                 };

@@ -8,9 +8,10 @@ use super::{
     health::{Health, Place, TargetState, Targets},
 };
 use crate::{
-    flight::{CANCELLED, Flight, Meter},
+    flight::{CANCELLED, Flight},
     formats::openai_chat::rewrite::{Changes, rewrite},
     guards::Inspected,
+    meter::Meter,
     routing::{Plan, Step},
 };
 use std::{sync::Arc, time::Duration};

@@ -6,3 +6,4 @@ pub mod request;
 pub mod rewrite;
 pub mod stream;
 pub mod usage;
+mod walk;
