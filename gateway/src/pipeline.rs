@@ -75,9 +75,11 @@ pub async fn serve(
         incoming.started,
     ));
     flight.traceparent = tell::header(incoming.http, "traceparent").map(str::to_owned);
-    match answer(worker, &current, &key, api, &incoming, &mut payload, flight).await {
-        Ok(response) => response,
-        Err((error, mut flight)) => {
+    // Boxed for the same reason: what waits for a provider is large.
+    let call = Box::pin(call(worker, &current, &key, api, &incoming, &mut payload, &mut flight));
+    match call.await {
+        Ok(called) => deliver(worker, called, flight),
+        Err(error) => {
             let id = flight.event.id.clone();
             flight.end(error.status.as_u16(), Some(error.code.to_string()));
             body::answered_early(tell::error(&error, Some(&id)), payload)
@@ -85,38 +87,35 @@ pub async fn serve(
     }
 }
 
-/// An error and the flight that it ends.
-type Ended = (GatewayError, Box<Flight>);
+/// A request that got an answer.
+struct Called {
+    inspected: Inspected,
+    reservation: Reservation,
+    served: Served,
+}
 
-async fn answer(
+/// Everything up to the first byte of an answer.
+async fn call(
     worker: &Worker,
     current: &Current,
     key: &Arc<ApiKey>,
     api: Api,
     incoming: &Incoming<'_>,
     payload: &mut web::Payload,
-    mut flight: Box<Flight>,
-) -> Result<HttpResponse, Ended> {
-    macro_rules! or_end {
-        ($result:expr) => {
-            match $result {
-                Ok(value) => value,
-                Err(error) => return Err((error, flight)),
-            }
-        };
-    }
-    let options = or_end!(tell::Options::read(incoming.http));
+    flight: &mut Flight,
+) -> Result<Called, GatewayError> {
+    let options = tell::Options::read(incoming.http)?;
     flight.event.metadata = options.metadata.clone();
-    let body = or_end!(body::read(incoming.http, payload, worker.state.max_body).await);
-    let request = or_end!(openai_chat::request::understand(api, body));
+    let body = body::read(incoming.http, payload, worker.state.max_body).await?;
+    let request = openai_chat::request::understand(api, body)?;
     flight.event.requested = request.facts.model.clone();
     flight.event.user = request.facts.user.clone();
     flight.event.stream = request.facts.stream;
-    let inspected = or_end!(guards::inspect(&key.tenant, request));
+    let inspected = guards::inspect(&key.tenant, request)?;
     flight.timed("understand", incoming.started);
 
     let planned = Instant::now();
-    let requested = or_end!(routing::resolve(key, &inspected.request().facts.model));
+    let requested = routing::resolve(key, &inspected.request().facts.model)?;
     if let Requested::Route(route) = &requested {
         flight.through(Some(route.id.clone()));
     }
@@ -134,8 +133,7 @@ async fn answer(
     flight.timed("plan", planned);
 
     let held = Instant::now();
-    let reservation =
-        or_end!(hold(worker, key, inspected.request(), &mut plan, &budgets, &mut flight).await);
+    let reservation = hold(worker, key, inspected.request(), &mut plan, &budgets, flight).await?;
     flight.timed("hold", held);
 
     let called = Instant::now();
@@ -151,7 +149,7 @@ async fn answer(
             timeout: options.timeout,
             max_output: reservation.max_output_to_send,
             output_upper: reservation.output_upper(inspected.request()),
-            flight: &mut flight,
+            flight: &mut *flight,
         };
         tokio::select! {
             biased;
@@ -160,8 +158,7 @@ async fn answer(
         }
     };
     flight.upstream_us = micros(called);
-    let served = or_end!(served);
-    Ok(deliver(worker, &inspected, served, flight, &reservation))
+    Ok(Called { inspected, reservation, served: served? })
 }
 
 fn make_plan(
@@ -279,19 +276,14 @@ fn keep(worker: &Worker, flight: &mut Flight, hold: Hold) {
 }
 
 /// Hands the answer to the app and the numbers to the meter.
-fn deliver(
-    worker: &Worker,
-    inspected: &Inspected,
-    served: Served,
-    mut flight: Box<Flight>,
-    reservation: &Reservation,
-) -> HttpResponse {
+fn deliver(worker: &Worker, called: Called, mut flight: Box<Flight>) -> HttpResponse {
+    let Called { inspected, reservation, served } = called;
     let Served { answered, step, state, slot, place } = served;
     let facts = &inspected.request().facts;
     flight.event.target = Some(step.target.to_string());
     flight.event.provider_key = state.slots[slot].key.clone();
     let mut response =
-        tell::Head::new(&flight, step, answered.content_type.as_ref(), reservation.clamped);
+        tell::Head::new(&flight, &step, answered.content_type.as_ref(), reservation.clamped);
     match answered.body {
         AnswerBody::Plain(body, answer) => {
             state.record(&worker.state.health, slot, Outcome::Good, Instant::now(), step.breaker);

@@ -39,13 +39,13 @@ pub struct Serve {
     /// Take the world from a control plane at this URL (not available in this version).
     #[arg(long, value_name = "URL")]
     pub control: Option<String>,
-    /// What apps call, as in 127.0.0.1:8080; goes before [server] listen.
+    /// What apps call, as in 127.0.0.1:8080; goes before the one in the config.
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
-    /// Health and metrics; goes before [server] admin_listen.
+    /// Health and metrics; goes before the one in the config.
     #[arg(long, value_name = "ADDRESS")]
     pub admin_listen: Option<SocketAddr>,
-    /// What is logged, as in info or gateway=debug; goes before [telemetry] log.
+    /// What is logged, as in info or gateway=debug; goes before the one in the config.
     #[arg(long, value_name = "FILTER", env = "TOLLGATE_LOG")]
     pub log: Option<String>,
 }

@@ -43,11 +43,11 @@ pub struct Walk<'w> {
 }
 
 /// An answer, and who gave it.
-pub struct Served<'p> {
+pub struct Served {
     /// The answer.
     pub answered: Answered,
     /// The step that it came from.
-    pub step: &'p Step,
+    pub step: Step,
     /// The target's state, for what becomes of a stream.
     pub state: Arc<TargetState>,
     /// Which provider key.
@@ -72,7 +72,7 @@ enum Next {
 
 impl Walk<'_> {
     /// Walks the plan.
-    pub async fn run<'p>(&mut self, plan: &'p Plan) -> Result<Served<'p>, Failures> {
+    pub async fn run(&mut self, plan: &Plan) -> Result<Served, Failures> {
         let mut failures = Failures::default();
         for step in &plan.steps {
             let Some(state) = self.targets.get(self.health, self.upstreams, &step.target) else {
@@ -95,7 +95,9 @@ impl Walk<'_> {
                     break;
                 };
                 match self.attempt(step, &state, slot).await {
-                    Ok(answered) => return Ok(Served { answered, step, state, slot, place }),
+                    Ok(answered) => {
+                        return Ok(Served { answered, step: step.clone(), state, slot, place });
+                    }
                     Err(error) => {
                         drop(place);
                         let next = self
