@@ -130,7 +130,9 @@ impl Remote {
     ) -> Result<T, Trouble> {
         let mut asking = std::pin::pin!(asking);
         let asked = Instant::now();
-        let mut patience = self.timeout;
+        // The last tenth is for what has arrived while this thread was busy: it must be looked at before giving up.
+        let (first, last) = (self.timeout - self.timeout / 10, self.timeout / 10);
+        let mut patience = first;
         loop {
             let due = Instant::now() + patience;
             if let Ok(result) = tokio::time::timeout(patience, &mut asking).await {
@@ -139,9 +141,7 @@ impl Remote {
             // A timer that fires late says that this thread had no time itself.
             let starved = due.elapsed() > STARVED;
             let rush = (starved || line.heard_within(self.timeout)) && asked.elapsed() < RUSH_MAX;
-            // What has arrived since must be looked at before giving up.
-            let first = std::mem::replace(&mut patience, self.timeout / 10) == self.timeout;
-            if !first && !rush {
+            if std::mem::replace(&mut patience, last) == last && !rush {
                 return Err(Trouble::TimedOut);
             }
         }
