@@ -7,6 +7,7 @@ mod simulator_self_test;
 mod bad_input;
 mod chat;
 mod faults;
+mod framing;
 mod lifecycle;
 mod metering;
 mod routes;
