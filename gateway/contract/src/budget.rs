@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 /// Money per window for a scope.
 #[derive(Debug, Clone)]
 pub struct Budget {
-    /// Its name, unique within the tenant.
+    /// What it is counted under, unique within the tenant.
     pub id: BudgetId,
+    /// What people call it.
+    pub name: String,
     /// Which requests count.
     pub scope: Scope,
     /// How much a window allows.

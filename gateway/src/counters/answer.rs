@@ -2,7 +2,6 @@
 
 use super::{
     connection::Trouble,
-    keys::Partition,
     limits::{Counter, EXACT_MAX, Kind, Limit, Seen, rate_state},
     remote::Remote,
     types::{Denial, HoldRequest, RateKind, RateState},
@@ -10,6 +9,7 @@ use super::{
 use redis::{ScriptInvocation, Value};
 use serde::Deserialize;
 use std::time::Duration;
+use tollgate_contract::counter_keys::Partition;
 
 /// What the hold script answered.
 #[derive(Debug)]

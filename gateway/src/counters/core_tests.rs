@@ -33,7 +33,7 @@ fn denied(verdict: Verdict) -> super::Denial {
 }
 
 fn key(name: &str) -> String {
-    format!("{}{name}", super::keys::Partition::of(&TenantId::new("acme")))
+    format!("{}{name}", tollgate_contract::counter_keys::Partition::of(&TenantId::new("acme")))
 }
 
 #[test]

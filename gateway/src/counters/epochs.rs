@@ -1,9 +1,10 @@
 //! The lives of the counters in Redis. Every script compares them first, so that counters that came back empty after a
 //! loss are not taken for budgets that nobody used.
 
-use super::{connection::Trouble, keys::Partition, memory::lock, seldom::Seldom};
+use super::{connection::Trouble, memory::lock, seldom::Seldom};
 use redis::aio::MultiplexedConnection;
 use std::sync::{Arc, Mutex};
+use tollgate_contract::counter_keys::Partition;
 use uuid::Uuid;
 
 /// What this process knows of them.

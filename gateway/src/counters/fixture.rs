@@ -26,6 +26,7 @@ pub(super) fn id() -> HoldId {
 /// A hard budget per day.
 pub(super) fn budget(name: &str, limit: i64) -> Budget {
     Budget {
+        name: "test".to_owned(),
         id: BudgetId::new(name),
         scope: Scope::default(),
         limit: NanoUsd::new(limit),

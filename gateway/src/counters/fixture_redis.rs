@@ -3,7 +3,6 @@
 use super::{
     Backend, Counters, CountersConfig, Shared,
     fixture::{event, request},
-    keys::Partition,
     remote::Timing,
     types::{Hold, HoldId, LimitRequest, Refusal, Settlement},
 };
@@ -14,6 +13,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tollgate_contract::counter_keys::Partition;
 use tollgate_contract::{event::UsageEvent, ids::TenantId, money::NanoUsd, secret::Secret};
 use uuid::Uuid;
 

@@ -3,7 +3,6 @@
 use super::{
     answer::{exact, millis, texts},
     connection::Trouble,
-    keys::Partition,
     memory::lock,
     remote::Remote,
     types::{Hold, HoldId, Progress},
@@ -14,6 +13,7 @@ use std::{
     sync::{Mutex, Weak, atomic::Ordering::Relaxed},
     time::Instant,
 };
+use tollgate_contract::counter_keys::Partition;
 
 /// Holds per call, so that no script takes long.
 const BATCH: usize = 100;

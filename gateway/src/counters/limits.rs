@@ -2,11 +2,11 @@
 
 use super::{
     bucket::{Rate, remaining},
-    keys::Partition,
     types::{BudgetState, Denial, DeniedBy, HoldRequest, LimitRequest, RateKind, RateState},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use std::{sync::Arc, time::Duration};
+use tollgate_contract::counter_keys::Partition;
 use tollgate_contract::{
     budget::{Budget, Mode, OnExceed, OnOutage, Span, Window},
     event::UsageEvent,

@@ -3,12 +3,12 @@
 use super::{
     alerts,
     core::Core,
-    keys::Partition,
     limits::{Counter, Limit, Verdict},
     types::HoldId,
 };
 use jiff::Timestamp;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tollgate_contract::counter_keys::Partition;
 use tollgate_contract::{event::UsageEvent, ids::TenantId};
 
 /// Counters in this process's memory.

@@ -19,7 +19,6 @@ mod fixture;
 #[cfg(test)]
 mod fixture_redis;
 mod heartbeat;
-mod keys;
 mod limits;
 mod memory;
 mod outage;
@@ -45,7 +44,6 @@ pub use types::{
 
 use connection::Line;
 use jiff::Timestamp;
-use keys::Partition;
 use limits::{Counter, LIMITS_MAX, Verdict, prepare};
 use memory::Memory;
 use queue::Job;
@@ -54,6 +52,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tollgate_contract::counter_keys::Partition;
 use tollgate_contract::secret::Secret;
 use types::Sharing;
 

@@ -6,7 +6,6 @@ use super::{
     core_tests::{Step, steps},
     fixture::{budget, concurrent, id, request, spend},
     fixture_redis::{Node, Server},
-    keys::Partition,
     limits::{Counter, Verdict, prepare},
     remote::Timing,
     types::{Hold, HoldRequest},
@@ -14,6 +13,7 @@ use super::{
 use jiff::Timestamp;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use std::cell::Cell;
+use tollgate_contract::counter_keys::Partition;
 use tollgate_contract::{
     budget::{Budget, Window},
     ids::TenantId,

@@ -1,6 +1,6 @@
 //! What is still to be written to Redis. Filled from anywhere, `Drop` among it; emptied by the settler.
 
-use super::{keys::Partition, limits::Counter, memory::lock, seldom::Seldom, types::HoldId};
+use super::{limits::Counter, memory::lock, seldom::Seldom, types::HoldId};
 use std::{
     collections::VecDeque,
     sync::{
@@ -9,6 +9,7 @@ use std::{
     },
 };
 use tokio::sync::Notify;
+use tollgate_contract::counter_keys::Partition;
 use tollgate_contract::{event::UsageEvent, ids::TenantId};
 
 const CAPACITY: usize = 100_000;

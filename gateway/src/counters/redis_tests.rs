@@ -4,7 +4,6 @@ use super::{
     Refusal,
     fixture::{budget, concurrent, id, rate, request, spend, tenant},
     fixture_redis::{HASTY, Node, Server, until},
-    keys::Partition,
     queue::{Ended, Job},
     remote::Timing,
     types::{DeniedBy, LimitRequest, RateKind},
@@ -13,6 +12,7 @@ use std::{
     sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
+use tollgate_contract::counter_keys::Partition;
 use tollgate_contract::{
     budget::{Budget, Window},
     money::NanoUsd,

@@ -5,7 +5,6 @@ use super::{
     connection::{Line, Trouble},
     epochs::Epochs,
     heartbeat::Beats,
-    keys::Partition,
     limits::{Counter, Limit, prepare},
     memory::Memory,
     outage::{self, Health},
@@ -20,6 +19,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tollgate_contract::counter_keys::Partition;
 use tollgate_contract::event::UsageEvent;
 
 /// A decision waits at most this long for a Redis that is busy.

@@ -4,7 +4,6 @@ use super::{
     alerts,
     answer::{exact, texts},
     connection::Trouble,
-    keys::Partition,
     limits::{Counter, Kind},
     queue::{Ended, Job},
     remote::Remote,
@@ -13,6 +12,7 @@ use super::{
 use futures_util::future::join_all;
 use redis::{Value, aio::MultiplexedConnection};
 use std::time::{Duration, Instant};
+use tollgate_contract::counter_keys::Partition;
 use tollgate_contract::{event::UsageEvent, ids::TenantId, money::NanoUsd, usage::Usage};
 
 /// Written at once over one connection.

@@ -3,11 +3,11 @@
 use super::{
     answer::{exact, texts},
     connection::Trouble,
-    keys::Partition,
     remote::Remote,
 };
 use redis::{Value, aio::MultiplexedConnection};
 use std::time::{Duration, Instant};
+use tollgate_contract::counter_keys::Partition;
 use tollgate_contract::{event::UsageEvent, money::NanoUsd, usage::Usage};
 
 /// Holds per partition and sweep.

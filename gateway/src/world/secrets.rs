@@ -8,6 +8,11 @@ pub fn resolve(reference: &SecretRef) -> Result<Secret, String> {
         SecretRef::Inline(secret) => secret.0.clone(),
         SecretRef::Env(name) => crate::settings::environment(name)
             .ok_or_else(|| format!("the environment variable {name} is not set"))?,
+        SecretRef::ProviderKey(id) => {
+            return Err(format!(
+                "provider key {id} is held by the control plane: here, write {{ env = \"NAME\" }} or {{ file = \"PATH\" }}"
+            ));
+        }
         SecretRef::File(path) => std::fs::read_to_string(path)
             .map_err(|error| format!("the file {} cannot be read: {error}", path.display()))?,
     };

@@ -100,12 +100,18 @@ fn budget_scope(
     let keys = &tenant.api_keys;
     must_exist(
         &budget.team,
-        &|name| keys.values().any(|key| key.team.as_deref() == Some(name)),
+        &|name| {
+            tenant.teams.iter().any(|at| at.value == name)
+                || keys.values().any(|key| key.team.as_deref() == Some(name))
+        },
         "the team",
     );
     must_exist(
         &budget.member,
-        &|name| keys.values().any(|key| key.member.as_deref() == Some(name)),
+        &|name| {
+            tenant.members.iter().any(|at| at.value == name)
+                || keys.values().any(|key| key.member.as_deref() == Some(name))
+        },
         "the member",
     );
     must_exist(&budget.api_key, &|name| keys.contains_key(name), "the name");

@@ -53,6 +53,8 @@ pub enum SecretRef {
     Env(String),
     /// A file; its content without the line end is the secret.
     File(PathBuf),
+    /// A provider key that the control plane holds sealed, by its id.
+    ProviderKey(String),
     /// The secret itself, where `allow_inline_secrets` is set.
     Inline(InlineSecret),
 }

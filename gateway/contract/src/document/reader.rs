@@ -343,18 +343,20 @@ impl<'d> Item<'d> {
         }
         let section = self.section()?;
         rest(&section);
-        match (section.string("env"), section.string("file")) {
-            (Some(name), None) => Some(SecretRef::Env(name)),
-            (None, Some(path)) => Some(SecretRef::File(path.into())),
-            (Some(_), Some(_)) => {
-                self.complain("give either `env` or `file`, not both");
-                None
-            }
-            (None, None) => {
-                self.complain("a secret is { env = \"NAME\" } or { file = \"PATH\" }");
-                None
-            }
+        let references = [
+            section.string("env").map(SecretRef::Env),
+            section.string("file").map(|path| SecretRef::File(path.into())),
+            section.string("provider_key").map(SecretRef::ProviderKey),
+        ];
+        let mut given = references.into_iter().flatten();
+        let first = given.next();
+        if first.is_none() {
+            self.complain("a secret is { env = \"NAME\" } or { file = \"PATH\" }");
         }
+        if given.next().is_some() {
+            self.complain("give only one of `env`, `file` and `provider_key`");
+        }
+        first
     }
 }
 

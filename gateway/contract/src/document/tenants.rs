@@ -21,6 +21,10 @@ pub struct TenantEntry {
     pub zone: TimeZone,
     /// What to do with targets that have no price.
     pub unpriced: Unpriced,
+    /// Teams, also those that no API key names.
+    pub teams: Vec<At<String>>,
+    /// Members, also those that no API key names.
+    pub members: Vec<At<String>>,
     /// `[tenants.NAME.api_keys.NAME]`.
     pub api_keys: BTreeMap<String, ApiKeyEntry>,
     /// `[[tenants.NAME.budgets]]`.
@@ -30,6 +34,8 @@ pub struct TenantEntry {
 /// `[tenants.NAME.api_keys.NAME]`.
 #[derive(Debug, Clone)]
 pub struct ApiKeyEntry {
+    /// The id that the control plane gave it; its name in a file.
+    pub id: Option<String>,
     /// What an app presents; absent only in a document with mistakes.
     pub secret: Option<ApiKeySecret>,
     /// Its team.
@@ -58,6 +64,8 @@ pub enum ApiKeySecret {
 /// `[[tenants.NAME.budgets]]`.
 #[derive(Debug, Clone)]
 pub struct BudgetEntry {
+    /// The id that the control plane gave it; its name in a file.
+    pub id: Option<String>,
     /// Its name; its position where it has none.
     pub name: String,
     /// Of this team.
@@ -99,6 +107,8 @@ pub(super) fn tenant(table: Section) -> TenantEntry {
         unpriced: table
             .word("unpriced", &[("deny", Unpriced::Deny), ("allow", Unpriced::Allow)])
             .unwrap_or_default(),
+        teams: table.item("teams").map(|item| item.strings()).unwrap_or_default(),
+        members: table.item("members").map(|item| item.strings()).unwrap_or_default(),
         api_keys: table.named("api_keys", api_key),
         budgets,
     }
@@ -130,6 +140,7 @@ fn api_key(table: Section) -> ApiKeyEntry {
         (None, None) => None,
     };
     ApiKeyEntry {
+        id: table.string("id"),
         secret,
         team: table.string("team"),
         member: table.string("member"),
@@ -161,6 +172,7 @@ fn budget((index, table): (usize, Section)) -> BudgetEntry {
     later(&table, "hold", &["hard"], &["sliced", "soft"]);
     later(&table, "on_exceed", &["block", "alert"], &["throttle", "downgrade"]);
     BudgetEntry {
+        id: table.string("id"),
         name: table.string("name").unwrap_or_else(|| format!("budget {}", index + 1)),
         team: table.string_at("team"),
         member: table.string_at("member"),

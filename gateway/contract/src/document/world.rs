@@ -35,7 +35,7 @@ pub fn world_from(
         for (key_name, key) in &entry.api_keys {
             let Some(hash) = hash_of(key, &problems, resolve) else { continue };
             let api_key = ApiKey {
-                id: ApiKeyId::new(key_name.as_str()),
+                id: ApiKeyId::new(key.id.as_deref().unwrap_or(key_name)),
                 tenant: tenant.clone(),
                 team: key.team.as_deref().map(TeamId::new),
                 member: key.member.as_deref().map(MemberId::new),
@@ -175,7 +175,8 @@ fn tenant(name: &str, entry: &TenantEntry, upstreams: &Arc<Upstreams>) -> Tenant
     let budgets = entry.budgets.iter().map(|budget| {
         let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
         Arc::new(Budget {
-            id: BudgetId::new(budget.name.as_str()),
+            id: BudgetId::new(budget.id.as_deref().unwrap_or(&budget.name)),
+            name: budget.name.clone(),
             scope: Scope {
                 team: text(&budget.team).map(TeamId::new),
                 member: text(&budget.member).map(MemberId::new),

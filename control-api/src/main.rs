@@ -1,0 +1,2 @@
+//! The control plane: `tollgate-control`.
+fn main() {}
