@@ -1,21 +1,26 @@
 //! From what an app presents to the API key that the world knows. No I/O.
 
-use crate::error::GatewayError;
+use crate::{error::GatewayError, world::Link};
 use actix_web::http::header::HeaderMap;
 use jiff::Timestamp;
 use std::sync::Arc;
 use tollgate_contract::{
     api_key::ApiKeyHash,
+    token,
     world::{ApiKey, World},
 };
 
-/// Finds the API key of a request.
+/// Finds the API key of a request. A node with a link to a control plane serves only while its world is fit for it.
 pub fn authenticate(
     world: &World,
+    link: Option<&Link>,
     headers: &HeaderMap,
     query: &str,
     now: Timestamp,
 ) -> Result<Arc<ApiKey>, GatewayError> {
+    if let Some(link) = link {
+        link.admits(now)?;
+    }
     let presented = presented_key(headers, query)?;
     let unknown = || {
         GatewayError::unauthenticated(
@@ -23,6 +28,10 @@ pub fn authenticate(
             "This gateway does not know the API key. Check the key and the base URL.",
         )
     };
+    // In a file any text may be a key; the control plane only ever mints those that carry their own checksum.
+    if link.is_some() && presented.starts_with(token::API_KEY) && !is_minted(presented) {
+        return Err(unknown());
+    }
     let key = world.api_keys.get(&ApiKeyHash::of(presented)).ok_or_else(unknown)?;
     if key.expires.is_some_and(|at| at <= now) {
         return Err(GatewayError::unauthenticated(
@@ -30,7 +39,14 @@ pub fn authenticate(
             "This API key has expired. Ask for a new one.",
         ));
     }
+    if link.is_some_and(|link| link.revocations.include(key)) {
+        return Err(GatewayError::revoked());
+    }
     Ok(key.clone())
+}
+
+fn is_minted(presented: &str) -> bool {
+    token::is_well_formed(token::API_KEY, presented)
 }
 
 /// The key, from whichever place the SDK puts it. Two different keys are a mistake, not a choice.
@@ -100,6 +116,31 @@ mod tests {
         for (list, query) in places {
             assert_eq!(presented_key(&headers(list), query).ok(), Some("k1"), "{list:?} {query}");
         }
+    }
+
+    #[test]
+    fn a_connected_node_refuses_typos_revoked_keys_and_everything_without_a_fit_world() {
+        use crate::world::fixture::{self, Feed};
+        let (good, other) = (token::mint(token::API_KEY, &[1; 32]), "any-text-that-is-a-key");
+        let world =
+            fixture::world(&[Feed::new("ten_a").api_key("key_1", &good).api_key("key_2", other)]);
+        let now: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
+        let link = Link::default();
+        let code = |link: &Link, key: &str| {
+            let headers = headers(&[("x-api-key", key)]);
+            let found = authenticate(&world, Some(link), &headers, "", now);
+            found.map(|key| key.id.to_string()).map_err(|error| error.code.to_string())
+        };
+        assert_eq!(code(&link, &good), Err("no_world".to_owned()));
+        link.has_world();
+        link.heard(now);
+        assert_eq!(code(&link, &good), Ok("key_1".to_owned()));
+        assert_eq!(code(&link, other), Ok("key_2".to_owned()));
+        let typo = format!("{}{}", &good[..good.len() - 1], "!");
+        assert_eq!(code(&link, &typo), Err("invalid_api_key".to_owned()));
+        link.revocations.learn(&world, [("k:ten_a:key_1".to_owned(), 2)]);
+        assert_eq!(code(&link, &good), Err("revoked_api_key".to_owned()));
+        assert_eq!(code(&link, other), Ok("key_2".to_owned()));
     }
 
     #[test]

@@ -129,6 +129,19 @@ impl GatewayError {
         }
     }
 
+    /// 503: the node serves nothing at present, for a reason of its own.
+    pub fn not_serving(code: &'static str, message: &'static str, retry_after: Duration) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", code, message)
+        }
+    }
+
+    /// 401: what was presented was revoked.
+    pub fn revoked() -> Self {
+        Self::unauthenticated("revoked_api_key", "This API key was revoked.")
+    }
+
     /// 429 or 402: a limit or budget is used up.
     pub fn denied(denial: Denial) -> Self {
         let mut error = match denial.by {
@@ -168,7 +181,7 @@ impl GatewayError {
         let message = format!(
             "The budget \"{}\" ({} per {}) does not cover this request: {} USD used, {} USD held by requests under way, \
              of {} USD. {until}",
-            budget.id,
+            budget.name,
             budget.limit,
             budget.window.name(),
             state.settled,
@@ -176,7 +189,7 @@ impl GatewayError {
             budget.limit,
         );
         let details = json!({
-            "name": budget.id.as_str(),
+            "name": budget.name,
             "window": budget.window.name(),
             "limit_usd": budget.limit.to_string(),
             "used_usd": state.settled.to_string(),

@@ -19,9 +19,7 @@ pub fn refused(refusal: Refusal) -> GatewayError {
     match refusal {
         Refusal::Denied(denial) => GatewayError::denied(denial),
         Refusal::Unavailable => GatewayError::budget_unavailable(),
-        Refusal::Revoked => {
-            GatewayError::unauthenticated("revoked_api_key", "This API key was revoked.")
-        }
+        Refusal::Revoked => GatewayError::revoked(),
         Refusal::Duplicate => GatewayError::new(
             StatusCode::CONFLICT,
             "invalid_request_error",

@@ -58,6 +58,7 @@ pub async fn serve(
     let current = worker.state.current.load_full();
     let key = match auth::authenticate(
         &current.world,
+        worker.state.link.as_deref(),
         incoming.http.headers(),
         incoming.http.query_string(),
         incoming.at,

@@ -109,6 +109,7 @@ impl Reservation {
         HoldRequest {
             id: flight.id,
             tenant: key.tenant.id.clone(),
+            generation: worker.state.link.as_ref().map_or(0, |_| key.tenant.revision),
             zone: key.tenant.zone.clone(),
             now: flight.at,
             limits,

@@ -4,7 +4,7 @@ use crate::{
     counters::{Backend, CountersConfig, Shared},
     server::{
         self,
-        admin::{AdminState, Readiness},
+        admin::{AdminState, LinkReport, Readiness},
         listen::bind,
     },
     settings::{Serve, environment},
@@ -12,14 +12,27 @@ use crate::{
     telemetry::{Telemetry, logs},
     upstream::health::Health,
     usage::{FileSink, UsageSinks},
-    world::{self, Loaded},
+    world::{
+        self, Link, Loaded,
+        connected::{self, Connected, ControlSettings},
+        control::{Follower, Timing},
+        keeper::{self, Latest},
+        replica::Replica,
+        revocations,
+    },
 };
-use actix_web::web;
+use actix_web::{rt::task::JoinHandle, web};
 use arc_swap::ArcSwap;
-use std::{path::Path, sync::Arc, time::Duration};
+use jiff::Timestamp;
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio::sync::watch;
 use tollgate_contract::{
     document::{CountersBackend, Document, UsageSink},
+    sealed::WrappingKey,
     secret::Secret,
     world::World,
 };
@@ -51,42 +64,55 @@ pub fn serve(flags: Serve) -> Result<(), Mistakes> {
     protect_memory();
     // One provider for all of TLS, chosen before anything can ask for it.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    if flags.control.is_some() {
-        return Err(vec![
-            "--control: the connected mode is not available in this version: use --config FILE"
-                .to_owned(),
-        ]);
-    }
-    let loaded = load(&flags)?;
-    if loaded.document.control.is_some() {
-        return Err(vec![
-            "[control]: the connected mode is not available in this version".to_owned(),
-        ]);
-    }
-    let log = flags.log.as_deref().unwrap_or(&loaded.document.telemetry.log);
+    let start = start(&flags)?;
+    let log = flags.log.as_deref().unwrap_or(&start.document.telemetry.log);
     logs::init(log).map_err(|error| vec![error])?;
-    actix_web::rt::System::new().block_on(run(flags, loaded))
+    actix_web::rt::System::new().block_on(run(flags, start))
 }
 
-fn load(flags: &Serve) -> Result<Loaded, Mistakes> {
+/// What a node starts with.
+struct Start {
+    document: Document,
+    world: World,
+    source: Source,
+}
+
+/// Where further worlds come from.
+enum Source {
+    Nowhere,
+    File { path: PathBuf, text: String },
+    Control(Box<ControlSettings>),
+}
+
+fn start(flags: &Serve) -> Result<Start, Mistakes> {
+    let (document, text) = match &flags.config {
+        Some(path) => world::read(path)?,
+        None => Default::default(),
+    };
+    if let Ok(Connected { document, control }) = connected::connected(flags, document, &text)? {
+        let source = Source::Control(Box::new(control));
+        return Ok(Start { document, world: World::default(), source });
+    }
     if let Some(path) = &flags.config {
-        return world::load(path, 1);
+        let Loaded { document, world, text } = world::load(path, 1)?;
+        return Ok(Start { document, world, source: Source::File { path: path.clone(), text } });
     }
     let random: [u8; 32] = rand::random();
     match world::from_environment(&random) {
         Some(result) => {
-            let world = result?;
-            say(&format!("API key (shown once): {}", world.api_key));
-            Ok(world.loaded)
+            let made = result?;
+            say(&format!("API key (shown once): {}", made.api_key));
+            let Loaded { document, world, .. } = made.loaded;
+            Ok(Start { document, world, source: Source::Nowhere })
         }
         None => Err(vec![
-            "nothing to serve: give --config FILE, or set OPENAI_API_KEY for a gateway to OpenAI. See --help.".to_owned(),
+            "nothing to serve: give --config FILE or --control URL, or set OPENAI_API_KEY for a gateway to OpenAI. See --help.".to_owned(),
         ]),
     }
 }
 
-async fn run(flags: Serve, loaded: Loaded) -> Result<(), Mistakes> {
-    let settings = loaded.document.server.clone();
+async fn run(flags: Serve, start: Start) -> Result<(), Mistakes> {
+    let settings = start.document.server.clone();
     let listener = bind(flags.listen.unwrap_or(settings.listen), "--listen or [server] listen")
         .map_err(|error| vec![error])?;
     let admin_listener = bind(
@@ -98,8 +124,8 @@ async fn run(flags: Serve, loaded: Loaded) -> Result<(), Mistakes> {
     let (draining, draining_seen) = watch::channel(false);
     let (cut, cut_seen) = watch::channel(false);
     let ready = Arc::new(Readiness::default());
-    let Loaded { document, world, text } = loaded;
-    let state = Arc::new(state(&document, world, cut_seen)?);
+    let Start { document, world, source } = start;
+    let (state, worlds) = Worlds::prepare(&document, world, source, cut_seen)?;
     state.counters.check().await.map_err(|error| vec![error.to_string()])?;
 
     let admin = server::build_admin(admin_listener, web::Data::new(admin_state(&state, &ready)))
@@ -115,13 +141,15 @@ async fn run(flags: Serve, loaded: Loaded) -> Result<(), Mistakes> {
     let app = actix_web::rt::spawn(app);
     let admin = actix_web::rt::spawn(admin);
     let background = actix_web::rt::spawn(state.counters.clone().run_background());
-    let watcher = flags
-        .config
-        .clone()
-        .map(|path| actix_web::rt::spawn(world::watch(path, text, state.clone())));
+    let watchers = worlds.watch(&state);
     ready.set_ready();
     if let (Ok(listen), Ok(admin)) = addresses {
-        tracing::info!(%listen, %admin, "Ready");
+        match state.link.as_deref().and_then(|link| link.unfit(Timestamp::now())) {
+            None => tracing::info!(%listen, %admin, "Ready"),
+            Some(unfit) => {
+                tracing::warn!(%listen, %admin, "Listening, but not ready: {}", unfit.message())
+            }
+        }
     }
 
     let patient = wait_for_signal().await;
@@ -140,9 +168,7 @@ async fn run(flags: Serve, loaded: Loaded) -> Result<(), Mistakes> {
     server::stop(app_handle).await;
     let _ = app.await;
     cutter.abort();
-    if let Some(watcher) = watcher {
-        watcher.abort();
-    }
+    watchers.iter().for_each(JoinHandle::abort);
     finish(&state).await;
     background.abort();
     admin_handle.stop(false).await;
@@ -169,7 +195,85 @@ fn cannot_serve(error: std::io::Error) -> Mistakes {
     vec![format!("the server cannot start: {error}")]
 }
 
-fn state(document: &Document, world: World, cut: watch::Receiver<bool>) -> Result<State, Mistakes> {
+/// Further worlds, before anybody waits for them.
+enum Worlds {
+    Nowhere,
+    File { path: PathBuf, text: String },
+    Control { control: Box<ControlSettings>, link: Arc<Link>, replica: Replica },
+}
+
+impl Worlds {
+    /// The state with its first world: the file's, or the snapshot's if there is one. A connected node does not wait for
+    /// its control plane.
+    fn prepare(
+        document: &Document,
+        world: World,
+        source: Source,
+        cut: watch::Receiver<bool>,
+    ) -> Result<(Arc<State>, Self), Mistakes> {
+        let (worlds, state) = match source {
+            Source::Nowhere => (Self::Nowhere, state(document, cut, None)?),
+            Source::File { path, text } => (Self::File { path, text }, state(document, cut, None)?),
+            Source::Control(mut control) => {
+                let link = Arc::new(Link::default());
+                let wrapping = control.identity.wrapping.clone();
+                let state = state(document, cut, Some((link.clone(), wrapping)))?;
+                state.telemetry.metrics.connected_mode();
+                let mut replica = Replica::default();
+                if let Some((restored, taken)) = keeper::restore(&mut control, &link) {
+                    replica = restored;
+                    taken.tell(&state.telemetry.metrics);
+                    state.accept(taken.world);
+                }
+                (Self::Control { control, link, replica }, state)
+            }
+        };
+        if !matches!(worlds, Self::Control { .. }) {
+            state.accept(world);
+        }
+        Ok((Arc::new(state), worlds))
+    }
+
+    /// Begins to look for them.
+    fn watch(self, state: &Arc<State>) -> Vec<JoinHandle<()>> {
+        let (control, link, replica) = match self {
+            Self::Nowhere => return Vec::new(),
+            Self::File { path, text } => {
+                return vec![actix_web::rt::spawn(world::watch(path, text, state.clone()))];
+            }
+            Self::Control { control, link, replica } => (*control, link, replica),
+        };
+        let known = replica.revision().zip(control.public_key);
+        let latest = known.map(|(revision, public_key)| {
+            Arc::new(Latest { revision, public_key, tenants: replica.kept() })
+        });
+        let (latest, latest_seen) = watch::channel(latest);
+        let mut tasks = vec![actix_web::rt::spawn(revocations::watch(state.clone(), link.clone()))];
+        if let Some(path) = control.snapshot.clone() {
+            let identity = control.identity.clone();
+            let keeping = keeper::keep(path, identity, link.clone(), latest_seen);
+            tasks.push(actix_web::rt::spawn(keeping));
+        }
+        let accepting = state.clone();
+        let follower = Follower {
+            control,
+            replica: Arc::new(Mutex::new(replica)),
+            link,
+            metrics: state.telemetry.metrics.clone(),
+            accept: Box::new(move |world| accepting.accept(world)),
+            latest,
+            timing: Timing::USUAL,
+        };
+        tasks.push(actix_web::rt::spawn(follower.run()));
+        tasks
+    }
+}
+
+fn state(
+    document: &Document,
+    cut: watch::Receiver<bool>,
+    connected: Option<(Arc<Link>, WrappingKey)>,
+) -> Result<State, Mistakes> {
     let counters =
         Shared::new(counters_config(document)?).map_err(|error| vec![error.to_string()])?;
     let usage = match &document.usage {
@@ -186,19 +290,19 @@ fn state(document: &Document, world: World, cut: watch::Receiver<bool>) -> Resul
         .or_else(|| environment("OTEL_EXPORTER_OTLP_ENDPOINT"));
     let telemetry = Telemetry::start(endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()))
         .map_err(|error| vec![error])?;
-    let state = State {
+    let (link, wrapping) = connected.unzip();
+    Ok(State {
         current: ArcSwap::from_pointee(Current::default()),
         counters,
         shared_counters: document.counters.backend == CountersBackend::Redis,
         on_outage: document.counters.on_outage,
-        health: Health::default(),
+        health: Health::new(wrapping),
         usage,
         telemetry,
+        link,
         max_body: document.server.max_body,
         cut,
-    };
-    state.accept(world);
-    Ok(state)
+    })
 }
 
 fn counters_config(document: &Document) -> Result<CountersConfig, Mistakes> {
@@ -233,7 +337,19 @@ fn admin_state(state: &Arc<State>, ready: &Arc<Readiness>) -> AdminState {
         metrics: state.telemetry.metrics.clone(),
         world_revision: Box::new(move || world.current.load().world.revision),
         counters_healthy: Box::new(move || counters.counters.is_healthy()),
+        link: state.link.clone().map(|link| -> Box<dyn Fn() -> LinkReport + Send + Sync> {
+            Box::new(move || LinkReport {
+                connected: link.is_connected(),
+                unfit: link.unfit(Timestamp::now()),
+            })
+        }),
         before_scrape: Box::new(move |metrics| {
+            let revision = scrape.current.load().world.revision;
+            let contact = scrape.link.as_deref().map(|link| {
+                let age = Timestamp::now().duration_since(link.last_contact());
+                (link.is_connected(), Duration::try_from(age).unwrap_or_default())
+            });
+            metrics.world(revision, contact);
             let lost = if let UsageSinks::File(file) = &scrape.usage { file.dropped() } else { 0 };
             metrics.before_scrape(
                 scrape.counters.pending_settlements(),

@@ -6,7 +6,8 @@ use std::{net::SocketAddr, path::PathBuf};
 /// An AI gateway: apps call it with their unchanged SDKs; it checks limits and budgets, fails over between providers
 /// and meters every token.
 ///
-/// With --config FILE everything comes from that file. Without it, OPENAI_API_KEY alone is enough: a fresh API key is
+/// With --config FILE everything comes from that file. With --control URL the world streams in from a control plane, and
+/// the file may hold this node's own tables only. Without either, OPENAI_API_KEY alone is enough: a fresh API key is
 /// printed once and served.
 #[derive(Debug, Parser)]
 #[command(name = "tollgate-gateway", version, args_conflicts_with_subcommands = true)]
@@ -36,9 +37,20 @@ pub struct Serve {
     /// The config file. A changed file is taken while running.
     #[arg(long, value_name = "FILE", env = "TOLLGATE_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Take the world from a control plane at this URL (not available in this version).
+    /// Take the world from the control plane at this URL; goes before the one in the config.
     #[arg(long, value_name = "URL")]
     pub control: Option<String>,
+    /// The file with this node's token (tgn_…), with --control.
+    #[arg(long, value_name = "FILE")]
+    pub node_token_file: Option<PathBuf>,
+    /// Where the last good world is kept, sealed for this node, with --control: enough to start from while the control
+    /// plane is away.
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+    /// What the control plane signs with, 64 hexadecimal digits, with --control. Without it, the key of the snapshot or
+    /// of the first contact is believed.
+    #[arg(long, value_name = "HEX")]
+    pub control_public_key: Option<String>,
     /// What apps call, as in 127.0.0.1:8080; goes before the one in the config.
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,

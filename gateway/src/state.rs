@@ -3,12 +3,16 @@
 use crate::{
     counters::{Counters, Shared},
     telemetry::Telemetry,
-    upstream::{client::Clients, health::Health, health::Targets},
+    upstream::{client::Clients, health::Health, targets::Targets},
     usage::UsageSinks,
+    world::Link,
 };
 use arc_swap::ArcSwap;
-use std::sync::Arc;
-use tollgate_contract::{budget::OnOutage, world::World};
+use std::{collections::HashSet, sync::Arc};
+use tollgate_contract::{
+    budget::OnOutage,
+    world::{Tenant, World},
+};
 
 /// The process's state.
 pub struct State {
@@ -26,6 +30,8 @@ pub struct State {
     pub usage: UsageSinks,
     /// Metrics and traces.
     pub telemetry: Telemetry,
+    /// The link to the control plane, in the connected mode.
+    pub link: Option<Arc<Link>>,
     /// The largest body in bytes.
     pub max_body: usize,
     /// Tells streams that time is up.
@@ -44,8 +50,13 @@ pub struct Current {
 impl State {
     /// Takes a new world: requests that come in from now on see it.
     pub fn accept(&self, world: World) {
-        self.health.forgive_keys();
-        self.current.store(Arc::new(Current { world, targets: Targets::default() }));
+        let before = self.current.load_full();
+        let address = |tenant: &Arc<Tenant>| Arc::as_ptr(&tenant.upstreams).addr();
+        let known: HashSet<usize> = before.world.tenants.values().map(address).collect();
+        let changed = world.tenants.values().filter(|tenant| !known.contains(&address(tenant)));
+        self.health.forgive_keys(&changed.map(|tenant| tenant.upstreams.owner.clone()).collect());
+        let targets = before.targets.carried_over(&world);
+        self.current.store(Arc::new(Current { world, targets }));
     }
 }
 

@@ -10,6 +10,7 @@ pub mod event;
 pub mod feed;
 pub mod ids;
 pub mod money;
+pub mod network;
 pub mod node;
 pub mod pattern;
 pub mod pricing;

@@ -1,7 +1,7 @@
 //! Providers: whom we can call, and with what.
 
 use crate::{
-    ids::{ProviderId, ProviderKeyId},
+    ids::{ProviderId, ProviderKeyId, TenantId},
     pricing::Price,
     secret::Secret,
 };
@@ -144,9 +144,31 @@ pub struct ProviderKey {
     /// Its name, stable over reloads; says nothing about the secret.
     pub id: ProviderKeyId,
     /// What is sent to the provider.
-    pub secret: Secret,
+    pub secret: KeySecret,
     /// Its share of the provider's traffic.
     pub weight: u32,
+}
+
+/// A provider key's secret, as a world has it.
+#[derive(Debug)]
+pub enum KeySecret {
+    /// From a file world.
+    Plain(Secret),
+    /// From the control plane: it stays sealed until it is used.
+    Sealed(SealedKey),
+}
+
+/// A secret that only one node can open, and what it is bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedKey {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub id: ProviderKeyId,
+    /// The version of the record.
+    pub version: u32,
+    /// See [`crate::sealed`].
+    pub envelope: Vec<u8>,
 }
 
 /// What is known of a model at a provider.

@@ -53,6 +53,11 @@ impl WrappingKey {
         self.id
     }
 
+    /// 32 bytes derived from the key for another use.
+    pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        crate::signing::derive(&*self.key, purpose)
+    }
+
     /// Seals a secret. `random` is 56 bytes from the operating system: the data key and the two nonces.
     pub fn seal(
         &self,

@@ -48,7 +48,9 @@ pub async fn one(
 
 fn key_of(worker: &Worker, http: &HttpRequest) -> Result<Arc<ApiKey>, GatewayError> {
     let current = worker.state.current.load();
-    auth::authenticate(&current.world, http.headers(), http.query_string(), jiff::Timestamp::now())
+    let link = worker.state.link.as_deref();
+    let now = jiff::Timestamp::now();
+    auth::authenticate(&current.world, link, http.headers(), http.query_string(), now)
 }
 
 fn visible(key: &ApiKey) -> Vec<Value> {

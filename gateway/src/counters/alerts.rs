@@ -6,8 +6,8 @@ use tollgate_contract::{budget::Budget, ids::TenantId};
 pub(super) fn report(tenant: &TenantId, budget: &Budget, before: i64, after: i64) {
     for percent in crossed(budget, before, after) {
         tracing::warn!(
-            tenant.id = %tenant, budget = %budget.id, percent,
-            "Budget {} of tenant {tenant} has used {percent} % of its limit", budget.id,
+            tenant.id = %tenant, budget = %budget.name, percent,
+            "Budget {} of tenant {tenant} has used {percent} % of its limit", budget.name,
         );
     }
 }

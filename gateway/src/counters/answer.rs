@@ -22,9 +22,6 @@ pub(super) enum Answer {
     Window(i64),
 }
 
-/// The revocations that this node's world knows of; a file world knows none.
-const GENERATION: u64 = 0;
-
 pub(super) fn hold_call<'a>(
     remote: &'a Remote,
     partition: Partition,
@@ -44,7 +41,7 @@ pub(super) fn hold_call<'a>(
         .key(partition.revocations());
     call.arg(epoch)
         .arg(millis(remote.timing.hold_ttl))
-        .arg(GENERATION)
+        .arg(request.generation)
         .arg(request.tenant.as_str());
     call.arg(request.stub.api_key.as_str())
         .arg(request.stub.member.as_ref().map_or("", |member| member.as_str()));

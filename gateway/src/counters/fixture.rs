@@ -62,6 +62,7 @@ pub(super) fn request(id: HoldId, limits: Vec<LimitRequest>) -> HoldRequest {
     HoldRequest {
         id,
         tenant: tenant(),
+        generation: 0,
         zone: TimeZone::UTC,
         now: Timestamp::now(),
         limits,

@@ -30,6 +30,7 @@ mod queue;
 #[cfg(test)]
 mod redis_tests;
 mod remote;
+mod revocations;
 mod scripts;
 mod seldom;
 mod settler;

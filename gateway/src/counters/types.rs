@@ -27,6 +27,8 @@ pub struct HoldRequest {
     pub id: HoldId,
     /// Whose counters.
     pub tenant: TenantId,
+    /// The revocations that the world knows of already; 0 in a file world, which knows none.
+    pub generation: u64,
     /// The zone of the tenant's windows.
     pub zone: TimeZone,
     /// The node's clock, for the candidate windows only.

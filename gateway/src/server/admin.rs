@@ -1,7 +1,7 @@
 //! The admin port: health for the orchestrator, readiness for the load balancer, metrics for Prometheus. Nothing here
 //! changes anything.
 
-use crate::telemetry::metrics::Metrics;
+use crate::{telemetry::metrics::Metrics, world::link::Unfit};
 use actix_web::{HttpResponse, http::header::ContentType, web};
 use serde_json::json;
 use std::sync::{
@@ -17,10 +17,21 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     /// The revision of the world in use.
     pub world_revision: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// The link to the control plane, in the connected mode.
+    pub link: Option<Box<dyn Fn() -> LinkReport + Send + Sync>>,
     /// Whether the counters answer.
     pub counters_healthy: Box<dyn Fn() -> bool + Send + Sync>,
     /// Brings gauges up to date that are not kept at every change.
     pub before_scrape: Box<dyn Fn(&Metrics) + Send + Sync>,
+}
+
+/// The link to the control plane at a moment.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkReport {
+    /// Whether it stands.
+    pub connected: bool,
+    /// Why the node serves nothing.
+    pub unfit: Option<Unfit>,
 }
 
 /// Where the process is in its life: it starts, is ready, drains.
@@ -67,19 +78,32 @@ async fn healthz() -> HttpResponse {
 }
 
 /// A node whose counters are out of reach stays in: its budgets say what happens then, and the others' counters are the
-/// same ones, so that a load balancer would take out every node at once.
+/// same ones, so that a load balancer would take out every node at once. One without a world, or with one that is too old
+/// to be served, is out.
 async fn readyz(admin: web::Data<AdminState>) -> HttpResponse {
-    let status = match &admin.ready {
-        ready if ready.is_draining() => "draining",
-        ready if !ready.is_ready() => "starting",
+    let link = admin.link.as_ref().map(|link| link());
+    let unfit = link.and_then(|link| link.unfit);
+    let status = match (&admin.ready, unfit) {
+        (ready, _) if ready.is_draining() => "draining",
+        (ready, _) if !ready.is_ready() => "starting",
+        (_, Some(unfit)) => unfit.code(),
         _ if !(admin.counters_healthy)() => "degraded",
         _ => "ready",
     };
-    let mut response = match admin.ready.is_ready() {
+    let mut response = match admin.ready.is_ready() && unfit.is_none() {
         true => HttpResponse::Ok(),
         false => HttpResponse::ServiceUnavailable(),
     };
-    response.json(json!({ "status": status, "world_revision": (admin.world_revision)() }))
+    let revision = (admin.world_revision)();
+    let mut answer = json!({ "status": status, "world_revision": revision });
+    if let Some(link) = link {
+        let word = if link.connected { "connected" } else { "disconnected" };
+        answer["world"] = format!("revision {revision}, {word}").into();
+    }
+    if let Some(unfit) = unfit {
+        answer["reason"] = unfit.message().into();
+    }
+    response.json(answer)
 }
 
 async fn metrics(admin: web::Data<AdminState>) -> HttpResponse {
@@ -113,6 +137,7 @@ mod tests {
             ready: ready.clone(),
             metrics: Arc::new(Metrics::new()),
             world_revision: Box::new(|| 7),
+            link: None,
             counters_healthy: Box::new(move || counters.load(Relaxed)),
             before_scrape: Box::new(|metrics| metrics.before_scrape(3, true, 0)),
         };
@@ -147,6 +172,33 @@ mod tests {
         node.ready.set_ready();
         assert_eq!(get(&node, "/readyz").await, (503, json.clone(), answer("draining")));
         assert_eq!(get(&node, "/healthz").await, (200, json, r#"{"status":"ok"}"#.to_owned()));
+    }
+
+    #[actix_web::test]
+    async fn a_connected_node_is_ready_with_a_fit_world_and_says_how_its_link_is() {
+        for (connected, unfit, status, expected) in [
+            (true, None, 200, r#""status":"ready","world":"revision 7, connected""#),
+            (false, None, 200, r#""status":"ready","world":"revision 7, disconnected""#),
+            (false, Some(Unfit::NoWorld), 503, r#""status":"no_world""#),
+            (false, Some(Unfit::Expired), 503, r#""status":"world_expired""#),
+        ] {
+            let mut node = node();
+            let link = move || LinkReport { connected, unfit };
+            let admin = AdminState {
+                ready: node.ready.clone(),
+                metrics: Arc::new(Metrics::new()),
+                world_revision: Box::new(|| 7),
+                link: Some(Box::new(link)),
+                counters_healthy: Box::new(|| true),
+                before_scrape: Box::new(|_| {}),
+            };
+            node.admin = web::Data::new(admin);
+            node.ready.set_ready();
+            let (found, _, body) = get(&node, "/readyz").await;
+            assert_eq!(found, status, "{body}");
+            assert!(body.contains(expected), "{body}");
+            assert_eq!(body.contains("reason"), unfit.is_some(), "{body}");
+        }
     }
 
     #[actix_web::test]

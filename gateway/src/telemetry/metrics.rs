@@ -9,7 +9,7 @@ use prometheus::{
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -49,6 +49,14 @@ pub const ESTIMATED_TOTAL: &str = "tollgate_estimated_total";
 pub const DISPUTED_TOTAL: &str = "tollgate_disputed_total";
 /// Whether the counters answer.
 pub const REDIS_HEALTHY: &str = "tollgate_redis_healthy";
+/// The world in use.
+pub const WORLD_REVISION: &str = "tollgate_world_revision";
+/// Whether the link to the control plane stands.
+pub const CONTROL_CONNECTED: &str = "tollgate_control_connected";
+/// How long ago the control plane confirmed the world.
+pub const CONTROL_CONTACT_AGE_SECONDS: &str = "tollgate_control_contact_age_seconds";
+/// Tenants whose last change could not be taken.
+pub const TENANTS_REJECTED_TOTAL: &str = "tollgate_tenants_rejected_total";
 /// What runs.
 pub const BUILD_INFO: &str = "tollgate_build_info";
 
@@ -90,8 +98,17 @@ pub struct Metrics {
     estimated: IntCounter,
     disputed: IntCounter,
     redis_healthy: IntGauge,
+    world_revision: IntGauge,
+    control: OnceLock<ControlSeries>,
     targets: RwLock<HashSet<String>>,
     providers: RwLock<HashMap<String, Arc<ProviderSeries>>>,
+}
+
+/// The series that only a connected node has: one without a control plane must not look as if it had lost it.
+struct ControlSeries {
+    connected: IntGauge,
+    contact_age: IntGauge,
+    tenants_rejected: IntCounter,
 }
 
 /// The series of one provider, found once.
@@ -187,6 +204,8 @@ impl Metrics {
                 "Requests whose provider reported an impossible usage",
             ),
             redis_healthy: gauge(REDIS_HEALTHY, "1 while the counters answer"),
+            world_revision: gauge(WORLD_REVISION, "The revision of the world in use"),
+            control: OnceLock::new(),
             targets: RwLock::default(),
             providers: RwLock::default(),
             registry,
@@ -253,6 +272,41 @@ impl Metrics {
         self.redis_healthy.set(i64::from(counters_healthy));
         let seen = self.usage_events_dropped_seen.fetch_max(dropped, Relaxed);
         self.usage_events_dropped.inc_by(dropped.saturating_sub(seen));
+    }
+
+    /// The node has a control plane: its series are there from now on.
+    pub fn connected_mode(&self) {
+        let gauge = |name, help| register(&self.registry, IntGauge::new(name, help));
+        self.control.get_or_init(|| ControlSeries {
+            connected: gauge(CONTROL_CONNECTED, "1 while the link to the control plane stands"),
+            contact_age: gauge(
+                CONTROL_CONTACT_AGE_SECONDS,
+                "Seconds since the control plane confirmed the world",
+            ),
+            tenants_rejected: register(
+                &self.registry,
+                IntCounter::new(
+                    TENANTS_REJECTED_TOTAL,
+                    "Changes of tenants that had mistakes, so that the last good state stayed",
+                ),
+            ),
+        });
+    }
+
+    /// A tenant's change could not be taken.
+    pub fn tenant_rejected(&self) {
+        if let Some(control) = self.control.get() {
+            control.tenants_rejected.inc();
+        }
+    }
+
+    /// The world in use, and for a connected node whether its link stands and how old its world is.
+    pub fn world(&self, revision: u64, contact: Option<(bool, Duration)>) {
+        self.world_revision.set(i64::try_from(revision).unwrap_or(i64::MAX));
+        if let (Some(control), Some((connected, age))) = (self.control.get(), contact) {
+            control.connected.set(i64::from(connected));
+            control.contact_age.set(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+        }
     }
 
     /// All of them in the text format 0.0.4.
@@ -427,6 +481,23 @@ mod tests {
         event.cost_nano_usd = tollgate_contract::money::NanoUsd::new(-5);
         metrics.record(&event, 0);
         assert!(!metrics.render().contains("tollgate_requests_total{"));
+    }
+
+    #[test]
+    fn only_a_connected_node_has_series_of_its_control_plane() {
+        let metrics = Metrics::new();
+        metrics.tenant_rejected();
+        metrics.world(3, None);
+        let text = metrics.render();
+        has(&text, "tollgate_world_revision 3");
+        assert!(!text.contains("tollgate_control_connected"));
+        metrics.connected_mode();
+        metrics.tenant_rejected();
+        metrics.world(4, Some((true, Duration::from_secs(9))));
+        let text = metrics.render();
+        has(&text, "tollgate_control_connected 1");
+        has(&text, "tollgate_control_contact_age_seconds 9");
+        has(&text, "tollgate_tenants_rejected_total 1");
     }
 
     #[test]

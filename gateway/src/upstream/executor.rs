@@ -5,7 +5,8 @@ use super::{
     circuit_breaker::Outcome,
     client::{Clients, Settings},
     error::{Meaning, UpstreamError},
-    health::{Health, Place, TargetState, Targets},
+    health::{Health, Place, TargetState},
+    targets::Targets,
 };
 use crate::{
     flight::{CANCELLED, Flight},
@@ -27,7 +28,7 @@ pub struct Walk<'w> {
     /// The targets of the world.
     pub targets: &'w Targets,
     /// What there is.
-    pub upstreams: &'w Upstreams,
+    pub upstreams: &'w Arc<Upstreams>,
     /// The request; it passed the guards.
     pub request: &'w Inspected,
     /// When the request came in.

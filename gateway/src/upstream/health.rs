@@ -1,20 +1,25 @@
 //! What is remembered of targets between requests: circuits, provider keys that are out, calls under way. Shared by
 //! all workers and kept over reloads of the world.
+//!
+//! Everything is remembered per owner of the providers: two tenants that both have a provider "openai" share nothing.
 
 use super::circuit_breaker::{Circuit, Outcome};
 use http::{HeaderValue, Uri};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 use tollgate_contract::{
-    ids::{ProviderId, ProviderKeyId},
-    provider::Provider,
+    ids::{ProviderId, ProviderKeyId, TenantId},
+    node::PROVIDER_KEY_PURPOSE,
+    provider::{KeySecret, Provider, ProviderKey},
     route::{BreakerSettings, Target},
+    sealed::{Binding, WrappingKey},
+    secret::Secret,
     world::Upstreams,
 };
 
@@ -24,14 +29,22 @@ pub const KEYS_REFUSED: &str = "all its provider keys were refused";
 /// Why a target is out whose provider limits the rate of our keys.
 pub const RATE_LIMITED: &str = "its provider limits our rate for now";
 
+/// Whose a provider is, as [`Upstreams::owner`] says.
+pub type Owner = Option<TenantId>;
+
 /// The memory of a process.
 #[derive(Debug)]
 pub struct Health {
     since: Instant,
+    /// Opens provider keys that come sealed.
+    opener: Option<WrappingKey>,
     circuits: Mutex<HashMap<String, Arc<Mutex<Circuit>>>>,
-    keys: Mutex<HashMap<ProviderKeyId, Arc<KeyHealth>>>,
-    under_way: Mutex<HashMap<ProviderId, Arc<AtomicUsize>>>,
+    keys: Mutex<HashMap<(Owner, ProviderKeyId), Arc<KeyHealth>>>,
+    under_way: Mutex<HashMap<(Owner, ProviderId), Arc<AtomicUsize>>>,
 }
+
+/// What is remembered of this many provider keys or providers is looked through for what nobody uses any more.
+const REMEMBERED_MOST: usize = 20_000;
 
 /// A target ready to be called: addresses, headers and health, looked up once per world.
 #[derive(Debug)]
@@ -56,6 +69,8 @@ pub struct Slot {
     pub key: Option<ProviderKeyId>,
     /// The header that carries it.
     pub authorization: Option<HeaderValue>,
+    /// There is a key and no header could be made of it: a call would go out without a credential.
+    useless: bool,
     weight: u32,
     health: Arc<KeyHealth>,
     circuit: Arc<Mutex<Circuit>>,
@@ -83,73 +98,48 @@ impl Drop for Place {
     }
 }
 
-/// The targets of one world, made ready when they are first called.
-#[derive(Debug, Default)]
-pub struct Targets(RwLock<HashMap<Target, Arc<TargetState>>>);
-
-impl Targets {
-    /// The state of a target; `None` if its provider does not exist.
-    pub fn get(
-        &self,
-        health: &Health,
-        upstreams: &Upstreams,
-        target: &Target,
-    ) -> Option<Arc<TargetState>> {
-        /// Apps may invent model names; what is above this is made ready each time.
-        const MOST: usize = 10_000;
-        if let Some(state) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(target) {
-            return Some(state.clone());
-        }
-        let state = Arc::new(health.ready(upstreams, target)?);
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if all.len() < MOST {
-            all.insert(target.clone(), state.clone());
-        }
-        Some(state)
+impl Default for Health {
+    fn default() -> Self {
+        Self::new(None)
     }
 }
 
-impl Default for Health {
-    fn default() -> Self {
+impl Health {
+    /// A memory of nothing. The key opens provider keys that come sealed.
+    pub fn new(opener: Option<WrappingKey>) -> Self {
         Self {
             since: Instant::now(),
+            opener,
             circuits: Mutex::default(),
             keys: Mutex::default(),
             under_way: Mutex::default(),
         }
     }
-}
 
-impl Health {
-    /// A new world may bring new secrets: keys that were refused get another chance.
-    pub fn forgive_keys(&self) {
-        for key in lock(&self.keys).values() {
-            key.refused.store(false, Relaxed);
+    /// What changed of these owners may have been their secrets: keys that were refused get another chance.
+    pub fn forgive_keys(&self, owners: &HashSet<Owner>) {
+        for ((owner, _), key) in lock(&self.keys).iter() {
+            if owners.contains(owner) {
+                key.refused.store(false, Relaxed);
+            }
         }
     }
 
-    fn ready(&self, upstreams: &Upstreams, target: &Target) -> Option<TargetState> {
+    /// Makes a target ready; `None` if its provider does not exist.
+    pub(super) fn ready(&self, upstreams: &Upstreams, target: &Target) -> Option<TargetState> {
         let provider = upstreams.providers.get(target.provider())?.clone();
-        let slot = |key: Option<ProviderKeyId>, secret: Option<&str>, weight| Slot {
-            authorization: secret.and_then(bearer),
-            health: match &key {
-                Some(id) => lock(&self.keys).entry(id.clone()).or_default().clone(),
-                None => Arc::default(),
-            },
-            circuit: self.circuit(
-                key.as_ref().map_or(provider.id.as_str(), ProviderKeyId::as_str),
-                target.upstream_model(),
-            ),
-            key,
-            weight,
-        };
-        let mut slots: Vec<_> = provider
-            .keys
-            .iter()
-            .map(|key| slot(Some(key.id.clone()), Some(key.secret.expose()), key.weight))
-            .collect();
+        let owner = &upstreams.owner;
+        let slot = |key: &ProviderKey| self.slot(owner, &provider, key, target);
+        let mut slots: Vec<_> = provider.keys.iter().map(slot).collect();
         if slots.is_empty() {
-            slots.push(slot(None, None, 1));
+            slots.push(Slot {
+                key: None,
+                authorization: None,
+                useless: false,
+                weight: 1,
+                health: Arc::default(),
+                circuit: self.circuit(owner, provider.id.as_str(), target.upstream_model()),
+            });
         }
         let uri = |path: &str| format!("{}{path}", provider.base_url).parse().ok();
         Some(TargetState {
@@ -160,19 +150,73 @@ impl Health {
             ],
             base: provider.base_url.clone(),
             slots,
-            under_way: lock(&self.under_way).entry(provider.id.clone()).or_default().clone(),
+            under_way: self.under_way(owner, &provider.id),
             retries: RetryBudget(Mutex::new(RetryBudget::START)),
             provider,
         })
     }
 
-    fn circuit(&self, key: &str, model: &str) -> Arc<Mutex<Circuit>> {
-        const MOST: usize = 20_000;
+    fn slot(&self, owner: &Owner, provider: &Provider, key: &ProviderKey, target: &Target) -> Slot {
+        let authorization = self.authorization(&key.secret);
+        let health = self.key(owner, &key.id);
+        if authorization.is_none() && !health.refused.swap(true, Relaxed) {
+            tracing::error!(
+                provider = %provider.id, provider_key = %key.id,
+                "Provider key {} of provider {} cannot be used: it does not open on this node, or is no header value",
+                key.id, provider.id,
+            );
+        }
+        Slot {
+            useless: authorization.is_none(),
+            authorization,
+            health,
+            circuit: self.circuit(owner, key.id.as_str(), target.upstream_model()),
+            key: Some(key.id.clone()),
+            weight: key.weight,
+        }
+    }
+
+    /// The only place where a sealed key is opened: from here on it is plain in the header's value and nowhere else.
+    fn authorization(&self, secret: &KeySecret) -> Option<HeaderValue> {
+        match secret {
+            KeySecret::Plain(secret) => bearer(secret.expose()),
+            KeySecret::Sealed(sealed) => {
+                let binding = Binding {
+                    purpose: PROVIDER_KEY_PURPOSE,
+                    tenant: sealed.tenant.as_str(),
+                    record: sealed.id.as_str(),
+                    version: sealed.version,
+                };
+                let opened = self.opener.as_ref()?.open(&binding, &sealed.envelope).ok()?;
+                bearer(std::str::from_utf8(&opened).ok()?)
+            }
+        }
+    }
+
+    fn key(&self, owner: &Owner, id: &ProviderKeyId) -> Arc<KeyHealth> {
+        let mut keys = lock(&self.keys);
+        if keys.len() >= REMEMBERED_MOST {
+            keys.retain(|_, key| Arc::strong_count(key) > 1);
+        }
+        keys.entry((owner.clone(), id.clone())).or_default().clone()
+    }
+
+    fn under_way(&self, owner: &Owner, provider: &ProviderId) -> Arc<AtomicUsize> {
+        let mut under_way = lock(&self.under_way);
+        if under_way.len() >= REMEMBERED_MOST {
+            // Whoever is under way holds the number too, so what nobody else holds is zero.
+            under_way.retain(|_, number| Arc::strong_count(number) > 1);
+        }
+        under_way.entry((owner.clone(), provider.clone())).or_default().clone()
+    }
+
+    fn circuit(&self, owner: &Owner, key: &str, model: &str) -> Arc<Mutex<Circuit>> {
+        let owner = owner.as_ref().map_or("", TenantId::as_str);
         let mut circuits = lock(&self.circuits);
-        if circuits.len() >= MOST {
+        if circuits.len() >= REMEMBERED_MOST {
             circuits.retain(|_, circuit| lock(circuit).state() != "closed");
         }
-        circuits.entry(format!("{key}\n{model}")).or_default().clone()
+        circuits.entry(format!("{owner}\n{key}\n{model}")).or_default().clone()
     }
 
     fn now_ms(&self) -> u64 {
@@ -182,7 +226,12 @@ impl Health {
 
 /// A bearer token as a header that is never printed.
 fn bearer(secret: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {secret}")).ok()?;
+    // Long enough from the start: a text that grows leaves pieces of itself behind.
+    let mut text = String::with_capacity("Bearer ".len() + secret.len());
+    text.push_str("Bearer ");
+    text.push_str(secret);
+    let text = Secret::new(text);
+    let mut value = HeaderValue::from_str(text.expose()).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
@@ -312,7 +361,7 @@ impl RetryBudget {
 
 impl Slot {
     fn unavailable(&self, health: &Health, now: Instant) -> Option<&'static str> {
-        if self.health.refused.load(Relaxed) {
+        if self.useless || self.health.refused.load(Relaxed) {
             return Some(KEYS_REFUSED);
         }
         if self.health.cooling_until.load(Relaxed) > health.now_ms() {

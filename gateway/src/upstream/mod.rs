@@ -8,3 +8,4 @@ pub mod error;
 pub mod executor;
 pub mod health;
 pub mod resolver;
+pub mod targets;

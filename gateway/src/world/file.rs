@@ -26,20 +26,33 @@ pub struct Loaded {
 
 /// Reads a file. The errors are ready to be shown, one per mistake.
 pub fn load(path: &Path, revision: u64) -> Result<Loaded, Vec<String>> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    accepted(text_of(path)?, revision, &path.display().to_string())
+}
+
+/// Reads a file's document and text only: no secret in it is fetched.
+pub fn read(path: &Path) -> Result<(Document, String), Vec<String>> {
+    let text = text_of(path)?;
+    let document =
+        document::read(&text).map_err(|problems| show(&path.display().to_string(), &problems))?;
+    Ok((document, text))
+}
+
+fn text_of(path: &Path) -> Result<String, Vec<String>> {
+    std::fs::read_to_string(path).map_err(|error| {
         vec![format!(
             "{}: cannot be read: {error}. Give the right file with --config.",
             path.display()
         )]
-    })?;
-    accepted(text, revision, &path.display().to_string())
+    })
+}
+
+fn show(name: &str, problems: &[Problem]) -> Vec<String> {
+    problems.iter().map(|problem| format!("{name}:{problem}")).collect()
 }
 
 /// Reads a document's text; `name` is what messages call it.
 pub fn accepted(text: String, revision: u64, name: &str) -> Result<Loaded, Vec<String>> {
-    let show = |problems: Vec<Problem>| -> Vec<String> {
-        problems.iter().map(|problem| format!("{name}:{problem}")).collect()
-    };
+    let show = |problems: Vec<Problem>| show(name, &problems);
     let document = document::read(&text).map_err(show)?;
     let world =
         document::world_from(&document, &text, revision, &mut secrets::resolve).map_err(show)?;
@@ -52,7 +65,7 @@ pub fn accepted(text: String, revision: u64, name: &str) -> Result<Loaded, Vec<S
 }
 
 /// Base URLs that are private addresses without leave. Names are checked when they are connected to.
-fn private_addresses(world: &World) -> Vec<String> {
+pub(super) fn private_addresses(world: &World) -> Vec<String> {
     let mut found = std::collections::BTreeSet::new();
     for tenant in world.tenants.values() {
         for provider in
@@ -60,7 +73,7 @@ fn private_addresses(world: &World) -> Vec<String> {
         {
             let Ok(uri) = provider.base_url.parse::<http::Uri>() else { continue };
             let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-            let private = host.parse::<IpAddr>().is_ok_and(|address| !resolver::is_public(address))
+            let private = host.parse::<IpAddr>().is_ok_and(|address| !tollgate_contract::network::is_public(address))
                 || host == "localhost";
             if private {
                 found.insert(format!(

@@ -2,7 +2,7 @@
 //! files and variables is I/O.
 
 use super::{
-    ApiKeySecret, At, Document, Problem, ProviderEntry, SecretRef, problem::Problems,
+    ApiKeyEntry, ApiKeySecret, At, Document, Problem, ProviderEntry, SecretRef, problem::Problems,
     tenants::TenantEntry,
 };
 use crate::{
@@ -10,32 +10,65 @@ use crate::{
     budget::{Budget, Scope},
     ids::{ApiKeyId, BudgetId, MemberId, ProviderId, ProviderKeyId, RouteId, TeamId, TenantId},
     pattern::Patterns,
-    provider::{Model, Provider, ProviderKey},
+    provider::{KeySecret, Model, Provider, ProviderKey},
     route::{Hop, Route, RouteTarget, Target},
     secret::Secret,
     world::{ApiKey, Tenant, Upstreams, World},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-/// Fetches a secret; the error says what is wrong with the reference.
-pub type Resolve<'a> = dyn FnMut(&SecretRef) -> Result<Secret, String> + 'a;
+/// Fetches what a document refers to. The errors say what is wrong with the reference. A function from a reference to
+/// its secret is one that knows plain secrets only.
+pub trait Resolve {
+    /// A secret.
+    fn secret(&mut self, reference: &SecretRef) -> Result<Secret, String>;
+
+    /// The secret of a provider key.
+    fn provider_key(&mut self, reference: &SecretRef) -> Result<KeySecret, String> {
+        self.secret(reference).map(KeySecret::Plain)
+    }
+
+    /// The tenant that the document's providers belong to alone.
+    fn owner(&self) -> Option<TenantId> {
+        None
+    }
+}
+
+impl<F: FnMut(&SecretRef) -> Result<Secret, String>> Resolve for F {
+    fn secret(&mut self, reference: &SecretRef) -> Result<Secret, String> {
+        self(reference)
+    }
+}
 
 /// Makes the world that a document describes. `text` is the document, for the lines in messages.
 pub fn world_from(
     document: &Document,
     text: &str,
     revision: u64,
-    resolve: &mut Resolve,
+    resolve: &mut dyn Resolve,
 ) -> Result<World, Vec<Problem>> {
     let problems = Problems::new(text);
     let upstreams = Arc::new(upstreams(document, &problems, resolve));
-    let mut world = World { revision, ..World::default() };
+    let mut world = World::default();
+    world.revision = revision;
+    let mut taken = BTreeSet::new();
     for (name, entry) in &document.tenants {
-        let tenant = Arc::new(tenant(name, entry, &upstreams));
+        let tenant = Arc::new(tenant(name, entry, revision, &upstreams));
+        let mut keys = Vec::with_capacity(entry.api_keys.len());
         for (key_name, key) in &entry.api_keys {
             let Some(hash) = hash_of(key, &problems, resolve) else { continue };
+            if !taken.insert(hash) {
+                problems.add(
+                    key.place.offset,
+                    &key.place.key,
+                    "another API key has the same secret",
+                );
+            }
             let api_key = ApiKey {
-                id: ApiKeyId::new(key.id.as_deref().unwrap_or(key_name)),
+                id: id_of(key_name, key),
                 tenant: tenant.clone(),
                 team: key.team.as_deref().map(TeamId::new),
                 member: key.member.as_deref().map(MemberId::new),
@@ -43,24 +76,22 @@ pub fn world_from(
                 limits: key.limits,
                 expires: key.expires,
             };
-            if world.api_keys.insert(hash, Arc::new(api_key)).is_some() {
-                problems.add(
-                    key.place.offset,
-                    &key.place.key,
-                    "another API key has the same secret",
-                );
-            }
+            keys.push((hash, Arc::new(api_key)));
         }
-        world.tenants.insert(tenant.id.clone(), tenant);
+        world.put(tenant, keys);
     }
     let list = problems.into_list();
     if list.is_empty() { Ok(world) } else { Err(list) }
 }
 
+fn id_of(name: &str, key: &ApiKeyEntry) -> ApiKeyId {
+    ApiKeyId::new(key.id.as_deref().unwrap_or(name))
+}
+
 fn hash_of(
-    key: &super::ApiKeyEntry,
+    key: &ApiKeyEntry,
     problems: &Problems,
-    resolve: &mut Resolve,
+    resolve: &mut dyn Resolve,
 ) -> Option<ApiKeyHash> {
     match key.secret.as_ref()? {
         ApiKeySecret::Sha256(hash) => Some(*hash),
@@ -83,13 +114,14 @@ fn fetch(
     reference: &SecretRef,
     place: &At<()>,
     problems: &Problems,
-    resolve: &mut Resolve,
+    resolve: &mut dyn Resolve,
 ) -> Option<Secret> {
-    resolve(reference).map_err(|message| problems.add(place.offset, &place.key, message)).ok()
+    let fetched = resolve.secret(reference);
+    fetched.map_err(|message| problems.add(place.offset, &place.key, message)).ok()
 }
 
-fn upstreams(document: &Document, problems: &Problems, resolve: &mut Resolve) -> Upstreams {
-    let mut upstreams = Upstreams::default();
+fn upstreams(document: &Document, problems: &Problems, resolve: &mut dyn Resolve) -> Upstreams {
+    let mut upstreams = Upstreams { owner: resolve.owner(), ..Upstreams::default() };
     for (name, entry) in &document.providers {
         if let Some(provider) = provider(name, entry, problems, resolve) {
             upstreams.providers.insert(provider.id.clone(), Arc::new(provider));
@@ -117,15 +149,21 @@ fn provider(
     name: &str,
     entry: &ProviderEntry,
     problems: &Problems,
-    resolve: &mut Resolve,
+    resolve: &mut dyn Resolve,
 ) -> Option<Provider> {
     let kind = entry.kind?;
     let base_url = entry.base_url.clone().or_else(|| kind.default_base_url().map(str::to_owned))?;
     let mut keys = Vec::new();
     for (index, key) in entry.keys.iter().enumerate() {
-        if let Some(secret) = fetch(&key.secret, &key.place, problems, resolve) {
-            let id = ProviderKeyId::new(format!("{name}/{}", index + 1));
-            keys.push(ProviderKey { id, secret, weight: key.weight });
+        match resolve.provider_key(&key.secret) {
+            Ok(secret) => {
+                let id = match &secret {
+                    KeySecret::Plain(_) => ProviderKeyId::new(format!("{name}/{}", index + 1)),
+                    KeySecret::Sealed(sealed) => sealed.id.clone(),
+                };
+                keys.push(ProviderKey { id, secret, weight: key.weight });
+            }
+            Err(message) => problems.add(key.place.offset, &key.place.key, message),
         }
     }
     Some(Provider {
@@ -171,7 +209,7 @@ fn route(id: RouteId, entry: &super::RouteEntry, document: &Document) -> Route {
     }
 }
 
-fn tenant(name: &str, entry: &TenantEntry, upstreams: &Arc<Upstreams>) -> Tenant {
+fn tenant(name: &str, entry: &TenantEntry, revision: u64, upstreams: &Arc<Upstreams>) -> Tenant {
     let budgets = entry.budgets.iter().map(|budget| {
         let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
         Arc::new(Budget {
@@ -180,7 +218,11 @@ fn tenant(name: &str, entry: &TenantEntry, upstreams: &Arc<Upstreams>) -> Tenant
             scope: Scope {
                 team: text(&budget.team).map(TeamId::new),
                 member: text(&budget.member).map(MemberId::new),
-                api_key: text(&budget.api_key).map(ApiKeyId::new),
+                // The document names the API key; the world knows it by its id.
+                api_key: text(&budget.api_key).map(|name| match entry.api_keys.get(&name) {
+                    Some(key) => id_of(&name, key),
+                    None => ApiKeyId::new(name),
+                }),
                 provider: text(&budget.provider).map(ProviderId::new),
                 models: budget
                     .models
@@ -197,6 +239,7 @@ fn tenant(name: &str, entry: &TenantEntry, upstreams: &Arc<Upstreams>) -> Tenant
     });
     Tenant {
         id: TenantId::new(name),
+        revision,
         zone: entry.zone.clone(),
         unpriced: entry.unpriced,
         budgets: budgets.collect(),

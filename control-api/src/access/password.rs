@@ -1,0 +1,4 @@
+//! Passwords.
+/// Verifies passwords.
+#[derive(Debug)]
+pub struct Passwords;
