@@ -6,7 +6,7 @@
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
-up: ## Build and start a gateway with two simulated providers and a Redis (DETACH=1: in the background)
+up: ## Build and start everything with two simulated providers (DETACH=1: in the background)
 	@infra/up
 
 down: ## Stop what `make up` started
@@ -14,7 +14,8 @@ down: ## Stop what `make up` started
 
 clean-local: ## Stop it and delete its data, keys and ports (.local/)
 	@infra/down
-	rm -rf .local
+	@# Where Postgres' user cannot enter this folder, .local/postgres is a link to the data.
+	rm -rf "$$(realpath -m .local/postgres)" .local
 
 test: ## Run every test
 	@infra/test

@@ -15,7 +15,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --no-create-home tollgate
+    && useradd --system --uid 10001 --user-group --no-create-home tollgate \
+    && install -d -o tollgate -g tollgate -m 700 /var/lib/tollgate
 COPY --from=build /out/tollgate-gateway /usr/local/bin/
 USER 10001:10001
 # 8080: what apps call. 9090: health and metrics, never public.

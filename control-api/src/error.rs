@@ -26,6 +26,8 @@ impl FieldError {
 pub enum ApiError {
     /// Nobody is signed in, or the session or token is over.
     Unauthenticated,
+    /// The e-mail address or the password is wrong; which of them is not told.
+    WrongCredentials,
     /// The caller's role does not allow it.
     Forbidden,
     /// The request forges a form, or comes from another site.
@@ -92,13 +94,14 @@ impl ApiError {
     pub const fn class(&self) -> (u16, &'static str, &'static str) {
         match self {
             Self::Unauthenticated => (401, "unauthenticated", "Sign in first"),
+            Self::WrongCredentials => (401, "wrong_credentials", "The e-mail address or the password is wrong"),
             Self::Forbidden => (403, "forbidden", "Your role does not allow this"),
             Self::CrossSite => (403, "cross_site", "The request does not come from this console"),
             Self::Reauthenticate => (403, "reauthenticate", "Confirm it with your password"),
             Self::NotFound => (404, "not_found", "There is no such thing here"),
             Self::Malformed(_) => (400, "malformed", "The request cannot be read"),
             Self::Invalid(_) => (422, "invalid", "Some values break a rule"),
-            Self::Conflict(_) => (409, "conflict", "It exists already"),
+            Self::Conflict(_) => (409, "conflict", "It does not go with what is there"),
             Self::Stale => (412, "stale", "Somebody changed it meanwhile"),
             Self::VersionRequired => (428, "version_required", "Say which version you change"),
             Self::InProgress => (409, "in_progress", "The same request is under way"),
@@ -115,6 +118,9 @@ impl ApiError {
         match self {
             Self::Unauthenticated => {
                 "Sign in, or send `Authorization: Bearer` with an access token or a management token (tgm_…). API keys (tgk_…) are for gateways."
+            }
+            Self::WrongCredentials => {
+                "The e-mail address or the password is wrong. Who has no password yet gets in by a link from an operator."
             }
             Self::Forbidden => "Ask an owner or admin of the tenant for a role that may do this.",
             Self::CrossSite => "Load the page again and repeat what you did.",

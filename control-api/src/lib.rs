@@ -5,6 +5,7 @@
 pub mod access;
 pub mod api;
 pub mod commands;
+pub mod console;
 pub mod domain;
 pub mod error;
 pub mod ids;

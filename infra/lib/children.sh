@@ -56,11 +56,17 @@ stop() {
     forget "$name"
 }
 
-# The gateway first: it settles what is under way, for which it needs the others.
+# In the order of starting; `up` itself is not among them.
+all_names=(postgres redis simulator control-plane gateway)
+
+# The gateway first: it settles what is under way, for which it needs the others. SIGINT is Postgres' fast shutdown: it
+# does not wait for those who are connected.
 stop_all() {
     stop gateway INT 15
+    stop control-plane TERM 10
     stop simulator TERM 5
     stop redis TERM 10
+    stop postgres INT 20
 }
 
 # wait_until NAME SECONDS COMMAND...: until the command succeeds; fails when NAME dies or time is up.

@@ -13,6 +13,30 @@ redis_server() {
     return 1
 }
 
+# The folder with the newest Postgres' programs, 15 or later: Debian's, or the one on the PATH.
+postgres_bin() {
+    local folder version
+    for folder in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -rV) "$(postgres_on_path)"; do
+        if [[ -x $folder/postgres && -x $folder/initdb ]]; then
+            version=$("$folder/postgres" --version | sed -nE 's/^[^0-9]*([0-9]+).*/\1/p')
+            if ((15 <= ${version:-0})); then
+                echo "$folder"
+                return
+            fi
+        fi
+    done
+    return 1
+}
+
+postgres_on_path() { dirname "$(realpath "$(command -v postgres)" 2>/dev/null)" 2>/dev/null; }
+
+# The one beside the server where there is a server; any will do for somebody else's.
+psql_program() {
+    local bin
+    bin=$(postgres_bin) && [[ -x $bin/psql ]] && echo "$bin/psql" && return
+    command -v psql || fail "psql is missing (Debian: apt-get install postgresql-client)"
+}
+
 redis_cli() { command -v redis-cli || command -v valkey-cli; }
 
 is_redis_7() {
@@ -24,6 +48,8 @@ is_redis_7() {
 has() {
     case $1 in
         redis) redis_server >/dev/null && redis_cli >/dev/null ;;
+        postgres) postgres_bin >/dev/null && (psql_program) >/dev/null 2>&1 ;;
+        chromium) { command -v chromium || command -v google-chrome; } >/dev/null && command -v chromedriver >/dev/null ;;
         python) python3 -c 'import venv, ensurepip' 2>/dev/null ;;
         cc) command -v cc >/dev/null && echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null ;;
@@ -34,6 +60,9 @@ packages_of() {
     case $1 in
         # Where apt knows neither, its lists are missing, and redis-server is what most systems have.
         redis) if ! is_package redis-server && is_package valkey-server; then echo valkey-server; else echo redis-server; fi ;;
+        postgres) echo postgresql ;;
+        psql) echo postgresql-client ;;
+        chromium) echo chromium chromium-driver ;;
         python) echo python3 python3-venv ;;
         cc) echo gcc libc6-dev ;;
         *) echo "$1" ;;
@@ -42,7 +71,7 @@ packages_of() {
 
 is_package() { apt-cache show "$1" >/dev/null 2>&1; }
 
-# need redis curl python cc make: installs those that are missing. Says nothing when none is.
+# need postgres redis chromium curl python cc make: installs those that are missing. Says nothing when none is.
 need() {
     local what missing=() packages=()
     command -v cargo >/dev/null || fail "cargo is missing: install Rust with rustup (the version is in rust-toolchain.toml), then run this again"
@@ -59,7 +88,7 @@ need() {
     done
     install_packages "${packages[@]}"
     for what in "${missing[@]}"; do
-        has "$what" || fail "installed ${packages[*]}, but $what still cannot be used here (Redis must be 7.0 or later)"
+        has "$what" || fail "installed ${packages[*]}, but $what still cannot be used here (Redis must be 7.0 or later, Postgres 15 or later)"
     done
 }
 
@@ -84,15 +113,12 @@ install_packages() {
     step "Installing packages: $*"
     log=$(mktemp)
     guard_services "${root[@]}"
-    if ! "${root[@]}" "${install[@]}" "$@" </dev/null >"$log" 2>&1; then
-        note "the package lists are missing or old: apt-get update"
-        "${root[@]}" apt-get update -qq </dev/null >"$log" 2>&1 || warn "apt-get update reported errors; going on"
-        if ! "${root[@]}" "${install[@]}" "$@" </dev/null >>"$log" 2>&1; then
-            unguard_services "${root[@]}"
-            tail -n 20 "$log" >&2
-            fail "apt-get could not install: $*"
-        fi
+    if [[ " $* " == *' postgresql '* ]]; then
+        # The file that says whether the server's package makes a database comes with this one.
+        apt_install postgresql-common
+        say_no_main_cluster "${root[@]}"
     fi
+    apt_install "$@"
     unguard_services "${root[@]}"
     rm -f "$log"
     if [[ " $* " =~ \ (redis|valkey)-server\  ]]; then
@@ -100,9 +126,23 @@ install_packages() {
     fi
 }
 
-# A package of a server starts it as a system service. While we install, this policy says no for Redis and leaves every
-# other question to the policy that was there. It is undone afterwards, also after a run that was killed midway.
+# Uses what install_packages has set up.
+apt_install() {
+    "${root[@]}" "${install[@]}" "$@" </dev/null >"$log" 2>&1 && return
+    note "the package lists are missing or old: apt-get update"
+    "${root[@]}" apt-get update -qq </dev/null >"$log" 2>&1 || warn "apt-get update reported errors; going on"
+    if ! "${root[@]}" "${install[@]}" "$@" </dev/null >>"$log" 2>&1; then
+        unguard_services "${root[@]}"
+        tail -n 20 "$log" >&2
+        fail "apt-get could not install: $*"
+    fi
+}
+
+# A package of a server starts it as a system service. While we install, this policy says no for Redis and Postgres (and
+# so neither starts, stops nor restarts one that is there) and leaves every other question to the policy that was there.
+# It is undone afterwards, also after a run that was killed midway.
 readonly policy=/usr/sbin/policy-rc.d
+readonly cluster_policy=/etc/postgresql-common/createcluster.conf
 
 guard_services() {
     unguard_services "$@"
@@ -111,8 +151,8 @@ guard_services() {
     fi
     "$@" tee "$policy" >/dev/null <<POLICY
 #!/bin/sh
-# tollgate: no new Redis service while its package is installed; removed afterwards.
-case "\$*" in *redis*|*valkey*) exit 101 ;; esac
+# tollgate: no new service of Redis or Postgres while its package is installed; removed afterwards.
+case "\$*" in *redis*|*valkey*|*postgresql*) exit 101 ;; esac
 [ -x $policy.before-tollgate ] && exec $policy.before-tollgate "\$@"
 exit 0
 POLICY
@@ -125,9 +165,17 @@ unguard_services() {
     if grep -qs '^# tollgate:' "$policy"; then
         "$@" rm -f "$policy"
     fi
+    if grep -qs '# tollgate$' "$cluster_policy"; then
+        "$@" sed -i '/# tollgate$/d' "$cluster_policy"
+    fi
     if [[ -e $policy.before-tollgate || -L $policy.before-tollgate ]]; then
         "$@" mv "$policy.before-tollgate" "$policy"
     fi
+}
+
+# Postgres' package would make a database of its own and have it started with the machine.
+say_no_main_cluster() {
+    "$@" tee -a "$cluster_policy" >/dev/null <<<'create_main_cluster = false # tollgate'
 }
 
 # The service came with the package just now, so nobody relies on it: it does not start with the machine either.

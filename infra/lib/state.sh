@@ -4,11 +4,13 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 state=$root/.local
 cd "$root" || exit 1
+binaries=$(realpath -m "${CARGO_TARGET_DIR:-target}")/local
 
 make_state() {
-    mkdir -p "$state"
-    chmod 700 "$state"
-    mkdir -p "$state"/{run,log,redis}
+    mkdir -p -m 700 "$state"
+    # Root lets Postgres' user pass through it; nobody else gets anything.
+    chmod go-rw "$state"
+    mkdir -p -m 700 "$state"/{run,log,redis}
     touch "$state/ports"
 }
 

@@ -16,3 +16,14 @@ mod telemetry;
 
 mod budgets;
 mod outage;
+
+mod tenants;
+
+mod apply;
+mod audit;
+mod connected;
+mod control_api;
+mod control_start_up;
+mod every_operation;
+mod ledger;
+mod tenant_wall;

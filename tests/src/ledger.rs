@@ -4,6 +4,7 @@ use crate::redis_server::RedisServer;
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 use serde_json::Value;
 use std::{collections::HashMap, time::Duration};
+use tollgate_contract::{counter_keys::Partition, ids::TenantId};
 
 /// A look into a gateway's Redis.
 #[derive(Debug)]
@@ -61,6 +62,20 @@ impl Ledger {
             }
         }
         events
+    }
+
+    /// Puts a usage event into its tenant's stream, as a settle does.
+    pub async fn append_event(&mut self, event: &str) {
+        let value: Value = serde_json::from_str(event).expect("an event is JSON");
+        let tenant = value["tenant"].as_str().expect("an event has a tenant");
+        let partition = Partition::of(&TenantId::new(tenant));
+        self.append_raw(&partition.stream(), event).await;
+    }
+
+    /// Puts any text into a stream of events.
+    pub async fn append_raw(&mut self, stream: &str, text: &str) {
+        let _: String =
+            self.redis.xadd(stream, "*", &[("event", text)]).await.expect("a stream takes entries");
     }
 
     /// Waits until no hold is open and `count` events are there; panics after `limit`.

@@ -2,8 +2,10 @@
 
 pub mod simulator;
 
+pub mod control_process;
 pub mod gateway_process;
 pub mod ledger;
+pub mod postgres_server;
 pub mod processes;
 pub mod redis_server;
 pub mod simulator_process;

@@ -24,12 +24,11 @@ pub async fn idempotent(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    // Known from here on, so that a handler refuses who may not before it looks at what was sent.
+    let actor = session::actor_of(request.request()).await;
     let header = request.headers().get("idempotency-key").cloned();
-    let Some(header) = header.filter(|_| request.method() == Method::POST) else {
-        return Ok(next.call(request).await?.map_into_boxed_body());
-    };
     // Who signs in has no idempotency keys yet.
-    let Ok(actor) = session::actor_of(request.request()).await else {
+    let (Some(header), &Method::POST, Ok(actor)) = (header, request.method(), actor) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     let key = header.to_str().ok().filter(|key| (1..=255).contains(&key.len())).map(str::to_owned);
@@ -67,9 +66,10 @@ async fn known_answer(state: &State, actor: &Actor, key: &str, hash: &[u8]) -> R
     let (Some(status), Some(sealed)) = (known.status, known.sealed) else { return Err(ApiError::InProgress) };
     let (tenant, record) = (actor.tenant.to_string(), format!("{}/{key}", actor.id()));
     let body = state.keys.open(&binding(&tenant, &record), &sealed).map_err(ApiError::internal)?;
-    let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
-    let mut response = HttpResponse::build(status.unwrap_or(StatusCode::OK));
-    response.insert_header(("idempotent-replayed", "true")).content_type("application/json");
+    let code = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    let mut response = HttpResponse::build(code.unwrap_or(StatusCode::OK));
+    let kind = if 400 <= status { "application/problem+json" } else { "application/json" };
+    response.insert_header(("idempotent-replayed", "true")).content_type(kind);
     Ok(Some(response.body(body.to_vec())))
 }
 

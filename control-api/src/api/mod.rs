@@ -3,18 +3,25 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod auth;
 pub mod body;
 pub mod budgets;
 pub mod config;
 pub mod idempotency;
 pub mod internal;
+pub mod management_tokens;
+pub mod me;
+pub mod members;
 pub mod models;
 pub mod page;
 pub mod provider_keys;
 pub mod providers;
 pub mod routes;
+pub mod teams;
 pub mod tenant;
 pub mod version;
+pub mod requests;
+pub mod usage;
 
 pub use body::Body;
 pub use page::{Page, PageQuery};
@@ -27,6 +34,11 @@ use utoipa::OpenApi as _;
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .configure(api_keys::routes)
+        .configure(auth::routes)
+        .configure(me::routes)
+        .configure(members::routes)
+        .configure(teams::routes)
+        .configure(management_tokens::routes)
         .configure(audit::routes)
         .configure(budgets::routes)
         .configure(config::routes)
@@ -40,7 +52,12 @@ pub fn routes(config: &mut web::ServiceConfig) {
 /// The descriptions of every resource.
 pub fn docs() -> Vec<utoipa::openapi::OpenApi> {
     vec![
+        auth::Doc::openapi(),
+        me::Doc::openapi(),
         tenant::Doc::openapi(),
+        members::Doc::openapi(),
+        teams::Doc::openapi(),
+        management_tokens::Doc::openapi(),
         api_keys::Doc::openapi(),
         budgets::Doc::openapi(),
         routes::Doc::openapi(),

@@ -78,7 +78,7 @@ impl From<ProviderKeyRow> for ProviderKey {
             created_by: row.created_by,
             created_at: row.created_at,
             tested_at: row.tested_at,
-            test: row.test.and_then(|test| serde_json::from_value(test).ok()),
+            test: row.test.and_then(|result| serde_json::from_value(result).ok()),
         }
     }
 }

@@ -1,12 +1,59 @@
-//! The console: HTML handlers, one file per page. Form in, page out; the domain does the rest.
+//! The console: HTML handlers, one file per page. Form in, page out; the domain does the rest. `routes` is the table of
+//! what is where and who may; `visit` is what every handler is given.
+
+pub mod form;
+pub mod pages;
+pub mod routes;
+pub mod visit;
+pub mod audit;
+pub mod clock;
+pub mod members;
+pub mod overview;
+pub mod requests;
+pub mod settings;
+pub mod sign_in;
+pub mod standing;
+pub mod csv;
+pub mod mistakes;
+pub mod days;
+pub mod paging;
+pub mod api_keys;
+pub mod providers;
+pub mod routing;
+pub mod budgets;
+pub mod operator;
+
+pub use form::Form;
+pub use routes::{ROUTES, routes};
+pub use visit::{Post, Visit};
 
 use crate::error::ApiError;
-use actix_web::{HttpResponse, web};
-
-/// Mounts the console.
-pub fn routes(_config: &mut web::ServiceConfig) {}
+use actix_web::{HttpResponse, http::header};
+use tollgate_web::Template;
 
 /// A page that does not exist.
 pub async fn nothing_there() -> Result<HttpResponse, ApiError> {
     Err(ApiError::NotFound)
+}
+
+/// A page as an answer.
+pub fn page(page: &impl Template) -> Result<HttpResponse, ApiError> {
+    html(page.render())
+}
+
+/// A rendered page or fragment as an answer.
+pub fn html(rendered: Result<String, askama::Error>) -> Result<HttpResponse, ApiError> {
+    let body = rendered.map_err(ApiError::internal)?;
+    Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(body))
+}
+
+/// A page with mistakes in its form: 422, with what was typed.
+pub fn page_with_mistakes(page: &impl Template) -> Result<HttpResponse, ApiError> {
+    let body = page.render().map_err(ApiError::internal)?;
+    Ok(HttpResponse::UnprocessableEntity().content_type("text/html; charset=utf-8").body(body))
+}
+
+/// On to another page of ours.
+pub fn see(path: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, path)).finish()
 }

@@ -7,7 +7,10 @@ use crate::{
     ids::{ApiKeyId, MemberId, TeamId},
     publish::mark,
     state::State,
-    store::api_keys::{self as store, ApiKeyRow, Origin, Settings},
+    store::{
+        api_key_list::{self, ListedKey, Question},
+        api_keys::{self as store, ApiKeyRow, Origin, Settings},
+    },
 };
 use chrono::{DateTime, Duration, Utc};
 use serde_json::json;
@@ -230,11 +233,22 @@ fn marker(actor: &Actor, id: ApiKeyId) -> String {
 
 /// Lists keys: members see their own, admins all.
 pub async fn list(state: &State, actor: &Actor, mut filter: store::Filter) -> Result<Vec<ApiKeyRow>, ApiError> {
-    if actor.role < Role::Billing && !actor.is_operator() && actor.member().is_some() && actor.role != Role::Viewer {
-        filter.member = actor.member();
-    }
+    filter.member = only_of(actor);
     let mut tx = state.db.tenant(actor.tenant).await?;
     Ok(store::list(&mut tx, &filter).await?)
+}
+
+/// A page of keys with what they did, in the order that was asked for: members see their own, admins all.
+pub async fn look_through(state: &State, actor: &Actor, mut question: Question) -> Result<Vec<ListedKey>, ApiError> {
+    question.member = only_of(actor);
+    let mut tx = state.db.tenant(actor.tenant).await?;
+    Ok(api_key_list::page(&mut tx, &question).await?)
+}
+
+/// The member whose keys are all that the actor sees.
+fn only_of(actor: &Actor) -> Option<MemberId> {
+    let sees_all = actor.role >= Role::Billing || actor.role == Role::Viewer || actor.is_operator();
+    if sees_all { None } else { actor.member() }
 }
 
 /// One key.

@@ -6,12 +6,19 @@ pub mod apply;
 pub mod audit;
 pub mod budgets;
 pub mod document;
+pub mod management_tokens;
+pub mod members;
 pub mod models;
 pub mod nodes;
+pub mod people;
 pub mod provider_keys;
 pub mod providers;
 pub mod routes;
+pub mod sign_in;
+pub mod teams;
 pub mod tenants;
+pub mod ledger;
+pub mod usage;
 
 use crate::{
     access::Actor,

@@ -47,6 +47,18 @@ pub async fn change(
     Ok(())
 }
 
+/// Gives the actor's tenant another name. Its new version.
+pub async fn rename(state: &State, actor: &Actor, version: i32, raw_name: &str) -> Result<i32, ApiError> {
+    let name = name(raw_name, "/name")?;
+    let mut tx = state.db.tenant(actor.tenant).await?;
+    let before = store::tenants::own(&mut tx).await?.name;
+    let version = store::tenants::rename(&mut tx, version, &name).await?;
+    let detail = json!({ "before": before, "after": name });
+    audited(&mut tx, actor, "tenant.renamed", &actor.tenant.to_string(), detail).await?;
+    tx.commit().await?;
+    Ok(version)
+}
+
 /// Whether a time zone exists.
 pub fn check_zone(zone: &str, pointer: &str) -> Result<(), ApiError> {
     TimeZone::get(zone)

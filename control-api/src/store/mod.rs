@@ -1,10 +1,12 @@
 //! Every SQL statement, one file per group of tables. Statements are static text, checked against the schema when they
 //! are compiled; the tenant is in the `where` of each, and row-level security stands behind it.
 
+pub mod api_key_list;
 pub mod api_keys;
 pub mod audit_log;
 pub mod budgets;
 pub mod config;
+pub mod creators;
 pub mod idempotency;
 pub mod members;
 pub mod models;
@@ -12,9 +14,11 @@ pub mod nodes;
 pub mod people;
 pub mod provider_keys;
 pub mod providers;
+pub mod route_traffic;
 pub mod routes;
 pub mod sessions;
 pub mod teams;
+pub mod tenant_activity;
 pub mod tenants;
 pub mod tokens;
 pub mod usage;

@@ -101,6 +101,20 @@ pub async fn change(tx: &mut TenantTx, version: i32, time_zone: &str, unpriced: 
     if done.rows_affected() == 0 { Err(StoreError::Stale) } else { Ok(()) }
 }
 
+/// Gives the transaction's tenant another name, if it is still at a version. The new version.
+pub async fn rename(tx: &mut TenantTx, version: i32, name: &str) -> Result<i32, StoreError> {
+    let tenant = tx.tenant();
+    let version = sqlx::query_scalar!(
+        "update tenants set name = $3, version = version + 1 where id = $1 and version = $2 returning version",
+        tenant.0,
+        version,
+        name
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    version.ok_or(StoreError::Stale)
+}
+
 /// Suspends the transaction's tenant, or lets it go on.
 pub async fn suspend(tx: &mut TenantTx, suspended: bool) -> Result<(), StoreError> {
     let tenant = tx.tenant();

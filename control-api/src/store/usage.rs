@@ -1,1 +1,6 @@
-//! usage.
+//! Usage events and their sums.
+
+pub mod attempts;
+pub mod intake;
+pub mod ledger;
+pub mod report;

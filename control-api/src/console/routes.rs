@@ -1,0 +1,82 @@
+//! What is where in the console, and which permission it takes: one table, from which the addresses are mounted and the
+//! tests of every address are generated.
+
+use super::{audit, members, overview, pages, requests, settings, sign_in};
+use crate::access::Permission;
+use actix_web::{guard, middleware::from_fn, web};
+
+/// An address of the console.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The address; parameters in braces.
+    pub path: &'static str,
+    /// What the visitor must be allowed; `None`: everybody, signed in or not.
+    pub permission: Option<Permission>,
+}
+
+macro_rules! console {
+    ($($method:ident $path:literal $permission:tt => $handler:path;)*) => {
+        /// Every address of the console.
+        pub const ROUTES: &[Route] = &[$(Route {
+            method: stringify!($method),
+            path: $path,
+            permission: console!(@permission $permission),
+        }),*];
+
+        fn mount(config: &mut web::ServiceConfig) {
+            $(config.route($path, console!(@method $method).to($handler));)*
+        }
+    };
+    (@permission public) => { None };
+    (@permission $permission:ident) => { Some(Permission::$permission) };
+    (@method GET) => { web::get() };
+    (@method POST) => { web::post() };
+}
+
+console! {
+    GET "/static/{name}" public => pages::static_file;
+    GET "/" public => overview::home;
+    GET "/sign-in" public => sign_in::sign_in_page;
+    POST "/sign-in" public => sign_in::sign_in;
+    GET "/sign-in/link" public => sign_in::link_page;
+    POST "/sign-in/link" public => sign_in::use_link;
+    GET "/links/{token}" public => sign_in::short_link;
+    GET "/set-password" public => sign_in::set_password_page;
+    POST "/set-password" public => sign_in::set_first_password;
+    POST "/sign-out" public => sign_in::sign_out;
+    POST "/console/sign-out" public => sign_in::sign_out;
+    POST "/console/theme" SeeSelf => sign_in::choose_theme;
+    POST "/console/tenant" SeeSelf => sign_in::choose_tenant;
+    GET "/console" See => overview::overview;
+    GET "/console/requests" See => requests::list;
+    GET "/console/requests/{id}" See => requests::one;
+    GET "/console/audit" SeeAudit => audit::list;
+    GET "/console/members" See => members::list;
+    POST "/console/members/invite" ManageMembers => members::invite;
+    POST "/console/members/{id}/role" ManageMembers => members::set_role;
+    GET "/console/members/{id}/remove" ManageMembers => members::ask_to_remove;
+    POST "/console/members/{id}/remove" ManageMembers => members::remove;
+    POST "/console/invitations/{id}/cancel" ManageMembers => members::cancel_invitation;
+    POST "/console/teams" ManageMembers => members::create_team;
+    GET "/console/settings" SeeSelf => settings::settings;
+    POST "/console/settings" ManageTenant => settings::change_tenant;
+    POST "/console/settings/password" SeeSelf => settings::change_password;
+    POST "/console/sessions/end-others" SeeSelf => settings::end_other_sessions;
+    POST "/console/sessions/{id}/end" SeeSelf => settings::end_session;
+    POST "/console/management-tokens" ManageTenant => settings::create_token;
+    GET "/console/management-tokens/{id}/revoke" ManageTenant => settings::ask_to_revoke;
+    POST "/console/management-tokens/{id}/revoke" ManageTenant => settings::revoke_token;
+}
+
+/// Mounts the console.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config.service(
+        web::scope("")
+            .guard(guard::fn_guard(|context| !context.head().uri.path().starts_with("/api/")))
+            .wrap(from_fn(pages::errors_as_pages))
+            .configure(mount)
+            .default_service(web::to(super::nothing_there)),
+    );
+}
