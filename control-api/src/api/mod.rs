@@ -16,12 +16,12 @@ pub mod models;
 pub mod page;
 pub mod provider_keys;
 pub mod providers;
+pub mod requests;
 pub mod routes;
 pub mod teams;
 pub mod tenant;
-pub mod version;
-pub mod requests;
 pub mod usage;
+pub mod version;
 
 pub use body::Body;
 pub use page::{Page, PageQuery};
@@ -33,33 +33,37 @@ use utoipa::OpenApi as _;
 /// Mounts every resource.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
-        .configure(api_keys::routes)
-        .configure(auth::routes)
+        .configure(tenant::routes)
         .configure(me::routes)
+        .configure(auth::routes)
         .configure(members::routes)
         .configure(teams::routes)
         .configure(management_tokens::routes)
-        .configure(audit::routes)
+        .configure(api_keys::routes)
         .configure(budgets::routes)
-        .configure(config::routes)
-        .configure(models::routes)
-        .configure(provider_keys::routes)
-        .configure(providers::routes)
+        .configure(usage::routes)
+        .configure(requests::routes)
         .configure(routes::routes)
-        .configure(tenant::routes);
+        .configure(providers::routes)
+        .configure(provider_keys::routes)
+        .configure(models::routes)
+        .configure(config::routes)
+        .configure(audit::routes);
 }
 
 /// The descriptions of every resource.
 pub fn docs() -> Vec<utoipa::openapi::OpenApi> {
     vec![
-        auth::Doc::openapi(),
-        me::Doc::openapi(),
         tenant::Doc::openapi(),
+        me::Doc::openapi(),
+        auth::Doc::openapi(),
         members::Doc::openapi(),
         teams::Doc::openapi(),
         management_tokens::Doc::openapi(),
         api_keys::Doc::openapi(),
         budgets::Doc::openapi(),
+        usage::Doc::openapi(),
+        requests::Doc::openapi(),
         routes::Doc::openapi(),
         providers::Doc::openapi(),
         provider_keys::Doc::openapi(),

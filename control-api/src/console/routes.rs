@@ -1,7 +1,7 @@
 //! What is where in the console, and which permission it takes: one table, from which the addresses are mounted and the
 //! tests of every address are generated.
 
-use super::{audit, members, overview, pages, requests, settings, sign_in};
+use super::{api_keys, audit, budgets, members, operator, overview, pages, providers, requests, routing, settings, sign_in};
 use crate::access::Permission;
 use actix_web::{guard, middleware::from_fn, web};
 
@@ -68,6 +68,36 @@ console! {
     POST "/console/management-tokens" ManageTenant => settings::create_token;
     GET "/console/management-tokens/{id}/revoke" ManageTenant => settings::ask_to_revoke;
     POST "/console/management-tokens/{id}/revoke" ManageTenant => settings::revoke_token;
+    GET "/console/api-keys" See => api_keys::list::list;
+    GET "/console/api-keys/new" UseKeys => api_keys::create::ask;
+    POST "/console/api-keys" UseKeys => api_keys::create::create;
+    GET "/console/api-keys/{id}" See => api_keys::edit::show;
+    POST "/console/api-keys/{id}" UseKeys => api_keys::edit::change;
+    POST "/console/api-keys/{id}/rotate" UseKeys => api_keys::edit::rotate;
+    GET "/console/api-keys/{id}/first-request" See => api_keys::first_request;
+    GET "/console/api-keys/{id}/revoke" UseKeys => api_keys::revoke::ask;
+    POST "/console/api-keys/{id}/revoke" UseKeys => api_keys::revoke::revoke;
+    GET "/console/budgets" See => budgets::list;
+    GET "/console/budgets/new" ManageBudgets => budgets::ask;
+    POST "/console/budgets" ManageBudgets => budgets::create;
+    GET "/console/budgets/{id}" See => budgets::show;
+    POST "/console/budgets/{id}" ManageBudgets => budgets::change;
+    GET "/console/budgets/{id}/delete" ManageBudgets => budgets::ask_to_delete;
+    POST "/console/budgets/{id}/delete" ManageBudgets => budgets::delete;
+    GET "/console/routes" See => routing::list;
+    GET "/console/routes/{name}" See => routing::show;
+    GET "/console/providers" See => providers::list;
+    GET "/console/providers/new" ManageRouting => providers::ask;
+    POST "/console/providers" ManageRouting => providers::create;
+    POST "/console/provider-keys/{id}/test" ManageRouting => providers::test;
+    GET "/console/provider-keys/{id}/remove" ManageRouting => providers::ask_to_remove;
+    POST "/console/provider-keys/{id}/remove" ManageRouting => providers::remove;
+    GET "/operator/tenants" Operate => operator::tenants::list;
+    POST "/operator/tenants" Operate => operator::tenants::create;
+    GET "/operator/tenants/{id}/suspend" Operate => operator::tenants::ask_to_suspend;
+    POST "/operator/tenants/{id}/suspend" Operate => operator::tenants::suspend;
+    POST "/operator/tenants/{id}/resume" Operate => operator::tenants::resume;
+    GET "/operator/nodes" Operate => operator::nodes::list;
 }
 
 /// Mounts the console.

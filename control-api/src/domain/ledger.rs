@@ -593,9 +593,9 @@ mod tests {
         let day = |text: &str| NaiveDate::parse_from_str(text, "%Y-%m-%d").unwrap();
         let cases = [
             // 2026-11-25T00:00:00.000Z and the millisecond before.
-            ("019ab8cd-2400-7000-8000-000000000000", Some(day("2025-11-25"))),
-            ("019ab8cd-23ff-7000-8000-000000000000:1", Some(day("2025-11-24"))),
-            ("019ab8cd-2400-4000-8000-000000000000", None),
+            ("01a21000-8800-7000-8000-000000000000", Some(day("2026-11-25"))),
+            ("01a21000-87ff-7000-8000-000000000000:1", Some(day("2026-11-24"))),
+            ("01a21000-8800-4000-8000-000000000000", None),
             ("ffffffff-ffff-7000-8000-000000000000", None),
             ("x", None),
             ("", None),
@@ -607,7 +607,7 @@ mod tests {
 
     #[test]
     fn an_event_becomes_a_row() {
-        let row = read_event(&event("019ab8cd-2400-7000-8000-000000000000").to_string()).unwrap();
+        let row = read_event(&event("01a21000-8800-7000-8000-000000000000").to_string()).unwrap();
         assert_eq!((row.input_tokens, row.output_tokens, row.latency_ms), (7, 11, 12));
         assert_eq!(TenantId(row.tenant_id).to_string(), TENANT);
         assert_eq!((row.team.as_str(), row.target.as_str(), row.adjusts), ("", "", None));
@@ -615,7 +615,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_taken_in_says_why() {
-        let good = event("019ab8cd-2400-7000-8000-000000000000");
+        let good = event("01a21000-8800-7000-8000-000000000000");
         let with = |field: &str, value: serde_json::Value| {
             let mut event = good.clone();
             event[field] = value;
@@ -634,7 +634,7 @@ mod tests {
 
     #[test]
     fn what_postgres_cannot_store_is_replaced() {
-        let mut event = event("019ab8cd-2400-7000-8000-000000000000");
+        let mut event = event("01a21000-8800-7000-8000-000000000000");
         event["requested"] = json!("gpt\0");
         event["metadata"] = json!({ "a\0": "b" });
         let row = read_event(&event.to_string()).unwrap();

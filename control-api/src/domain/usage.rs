@@ -656,7 +656,7 @@ mod tests {
 
     #[test]
     fn cursors_read_back() {
-        let cursor = Cursor(at("2026-11-25T10:00:00.123456Z"), "019ab8cd-2400-7000-8000-000000000000".to_owned());
+        let cursor = Cursor(at("2026-11-25T10:00:00.123456Z"), "01a21000-8800-7000-8000-000000000000".to_owned());
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
         assert!("x".parse::<Cursor>().is_err());
     }

@@ -134,7 +134,7 @@ mod tests {
 
     fn row(number: u32, key: &str, at: &str, status: u16, cost: i64) -> EventRow {
         let mut event = serde_json::to_value(UsageEvent::default()).unwrap();
-        event["id"] = json!(format!("019ab8cd-2400-7000-8000-{number:012}"));
+        event["id"] = json!(format!("01a21000-8800-7000-8000-{number:012}"));
         event["tenant"] = json!("tnt_0193c5f0a1b27c3d8e4f5a6b7c8d9e0f");
         event["at"] = json!(at);
         event["api_key"] = json!(key);
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_correction_is_no_request() {
         let mut rows = [row(1, "a", "2026-11-25T10:00:00Z", 502, -5)];
-        rows[0].adjusts = Some("019ab8cd-2400-7000-8000-000000000009".to_owned());
+        rows[0].adjusts = Some("01a21000-8800-7000-8000-000000000009".to_owned());
         let (sums, activity) = aggregate(&rows, &all(&rows));
         let sums: Vec<_> = sums.values().collect();
         assert_eq!((sums[0].requests, sums[0].errors, sums[0].cost_nano_usd), (0, 0, -5));

@@ -331,21 +331,3 @@ pub async fn forget_failures(
     .await?;
     Ok(())
 }
-
-/// Deletes what is over: sessions, links, refresh tokens, revoked access tokens, old failures.
-pub async fn sweep(tx: &mut SystemTx) -> Result<(), StoreError> {
-    sqlx::query!(
-        "delete from sessions where ends_at < now() or last_seen_at < now() - interval '30 minutes'"
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!("delete from links where ends_at < now() - interval '30 days'")
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query!("delete from refresh_tokens where ends_at < now()").execute(&mut **tx).await?;
-    sqlx::query!("delete from revoked_tokens where ends_at < now()").execute(&mut **tx).await?;
-    sqlx::query!("delete from sign_in_failures where until < now() - interval '1 day'")
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
-}

@@ -4,13 +4,15 @@ use super::row_of;
 use crate::{
     access::permission::of,
     console::{Visit, clock::shown},
-    domain::document::{Naming, compose},
-    error::ApiError,
-    store::{
-        TenantTx, config,
-        usage::report::{self, StoredEvent},
+    domain::{
+        document::{Naming, compose},
+        usage::RequestDetail,
     },
+    error::ApiError,
+    store::{TenantTx, config},
 };
+use jiff::Timestamp;
+use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use tollgate_contract::{
     document::{self, SecretRef},
@@ -27,35 +29,30 @@ use tollgate_web::{
 };
 
 /// The page of a request and its corrections.
-pub async fn request_page(
-    visit: &Visit<of::See>,
-    mut tx: TenantTx,
-    stored: StoredEvent,
-    corrections: Vec<StoredEvent>,
-) -> Result<RequestPage, ApiError> {
-    let StoredEvent { row, event, .. } = stored;
+pub async fn request_page(visit: &Visit<of::See>, found: RequestDetail) -> Result<RequestPage, ApiError> {
+    let RequestDetail { request: named, event, corrections, cost, received_at } = found;
     let event: UsageEvent = serde_json::from_value(event).map_err(ApiError::internal)?;
-    let ids = [row.api_key.as_str(), row.team.as_str(), row.member.as_str()];
-    let names = report::names(&mut tx, ids.into_iter()).await?;
-    let named = |id: &str| Some(id).filter(|id| !id.is_empty()).map(|id| names.get(id).map_or(id, String::as_str).to_owned());
-    let (team, member) = (named(&row.team), named(&row.member));
+    let shell = visit.shell(Nav::Requests).await?;
+    let mut tx = visit.state.db.tenant(visit.actor.tenant).await?;
     let price = price_of(&mut tx, &event).await?;
     drop(tx);
-    let corrected = corrections.iter().fold(row.cost_nano_usd, |sum, one| sum.saturating_add(one.row.cost_nano_usd));
-    let attempts = HashMap::from([(row.id.clone(), i64::try_from(event.attempts.len()).unwrap_or(0))]);
-    let mut request = row_of(row, &names, &attempts);
-    request.cost = NanoUsd::new(corrected);
+    let given = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
+    let (team, member) = (given(&named.team_name), given(&named.member_name));
+    let attempts = HashMap::from([(named.row.id.clone(), i64::try_from(event.attempts.len()).unwrap_or(0))]);
+    let mut request = row_of(named, &attempts);
+    request.cost = cost;
     Ok(RequestPage {
-        shell: visit.shell(Nav::Requests).await?,
+        shell,
+        request,
         stream: event.stream,
         first_byte_ms: event.attempts.iter().rev().find_map(|attempt| attempt.first_byte_ms),
         route: event.route.as_ref().map(ToString::to_string),
         team,
         member,
-        user: event.user.clone(),
-        cache: event.cache.clone(),
+        user: event.user,
+        cache: event.cache,
         error_text: event.error.as_deref().and_then(in_words).map(str::to_owned),
-        decision: event.decision.clone().map(|decision| Decision {
+        decision: event.decision.map(|decision| Decision {
             strategy: decision.strategy,
             plan: decision.plan,
             out: decision.out.into_iter().map(|out| (out.target, out.reason)).collect(),
@@ -67,8 +64,7 @@ pub async fn request_page(
         stages: stages(event.timing_us),
         metadata: event.metadata.into_iter().collect(),
         attempts: event.attempts.into_iter().map(attempt).collect(),
-        corrections: corrections.into_iter().map(correction).collect(),
-        request,
+        corrections: corrections.into_iter().map(|event| correction(event, shown(received_at))).collect(),
     })
 }
 
@@ -99,11 +95,12 @@ fn attempt(record: AttemptRecord) -> Attempt {
     }
 }
 
-fn correction(stored: StoredEvent) -> Correction {
-    let text = |name: &str| stored.event.get(name).and_then(|value| value.as_str());
+/// `known_at` stands in for a correction that does not say when it was made.
+fn correction(event: Value, known_at: Timestamp) -> Correction {
+    let text = |name: &str| event.get(name).and_then(Value::as_str);
     Correction {
-        at: shown(stored.received_at),
-        cost: NanoUsd::new(stored.row.cost_nano_usd),
+        at: text("at").and_then(|at| at.parse().ok()).unwrap_or(known_at),
+        cost: NanoUsd::new(event.get("cost_nano_usd").and_then(Value::as_i64).unwrap_or(0)),
         reason: text("error").unwrap_or("settled after the request had been closed").replace('_', " "),
     }
 }

@@ -1,0 +1,4 @@
+//! The operator area: `tenants` and `nodes`.
+
+pub mod nodes;
+pub mod tenants;
