@@ -94,7 +94,9 @@ impl ApiError {
     pub const fn class(&self) -> (u16, &'static str, &'static str) {
         match self {
             Self::Unauthenticated => (401, "unauthenticated", "Sign in first"),
-            Self::WrongCredentials => (401, "wrong_credentials", "The e-mail address or the password is wrong"),
+            Self::WrongCredentials => {
+                (401, "wrong_credentials", "The e-mail address or the password is wrong")
+            }
             Self::Forbidden => (403, "forbidden", "Your role does not allow this"),
             Self::CrossSite => (403, "cross_site", "The request does not come from this console"),
             Self::Reauthenticate => (403, "reauthenticate", "Confirm it with your password"),

@@ -41,8 +41,7 @@ async fn docs() -> HttpResponse {
 
 /// Mounts the description and its page.
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.service(json).service(docs).service(
-        SwaggerUi::new("/api/docs/{_:.*}")
-            .config(utoipa_swagger_ui::Config::new(["/api/openapi.json"]).persist_authorization(false)),
-    );
+    config.service(json).service(docs).service(SwaggerUi::new("/api/docs/{_:.*}").config(
+        utoipa_swagger_ui::Config::new(["/api/openapi.json"]).persist_authorization(false),
+    ));
 }

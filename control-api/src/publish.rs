@@ -84,7 +84,13 @@ pub async fn mark(state: &State, revision: i64, marker: &str) {
 }
 
 /// Sends the world to a node until the node leaves: see [`tollgate_contract::feed`].
-pub async fn stream(state: State, node: NodeRow, version: String, after: i64, out: mpsc::Sender<Result<Bytes, ApiError>>) {
+pub async fn stream(
+    state: State,
+    node: NodeRow,
+    version: String,
+    after: i64,
+    out: mpsc::Sender<Result<Bytes, ApiError>>,
+) {
     let name = node.name.clone();
     let id = NodeId(node.id);
     tracing::info!(node = %name, after, "Node {name} follows the world");
@@ -114,7 +120,11 @@ struct Feed {
 }
 
 impl Feed {
-    fn new(state: State, node: NodeRow, out: mpsc::Sender<Result<Bytes, ApiError>>) -> Result<Self, ApiError> {
+    fn new(
+        state: State,
+        node: NodeRow,
+        out: mpsc::Sender<Result<Bytes, ApiError>>,
+    ) -> Result<Self, ApiError> {
         let wrapping = nodes::wrapping_key(&state.keys, &node)?;
         Ok(Self { state, node, wrapping, batch: Batch::default(), sent: 0, out })
     }
@@ -165,12 +175,18 @@ impl Feed {
         let changed: Vec<_> = if self.sent < 0 {
             store::tenants::ids_of_all(&mut tx).await?
         } else {
-            store::world::changed_after(&mut tx, self.sent).await?.into_iter().map(|id| id.0).collect()
+            store::world::changed_after(&mut tx, self.sent)
+                .await?
+                .into_iter()
+                .map(|id| id.0)
+                .collect()
         };
         for chunk in changed.chunks(CHUNK) {
             let configs = store::config::load(&mut tx, chunk).await?;
             for id in chunk {
-                let living = configs.iter().find(|config| config.tenant.id == *id && config.tenant.suspended_at.is_none());
+                let living = configs
+                    .iter()
+                    .find(|config| config.tenant.id == *id && config.tenant.suspended_at.is_none());
                 let frame = match living {
                     Some(config) => Frame::Tenant(self.tenant(config)?),
                     None => Frame::Gone { tenant: TenantId(*id).to_contract() },
@@ -190,8 +206,17 @@ impl Feed {
         let keys = config.provider_keys.iter().map(|row| {
             let record = ProviderKeyId(row.id).to_string();
             let version = row.sealed_version.unsigned_abs();
-            let binding = Binding { purpose: PROVIDER_KEY_PURPOSE, tenant: &tenant, record: &record, version };
-            let sealed = self.state.keys.rewrap(&self.wrapping, &binding, &row.sealed).map_err(ApiError::internal)?;
+            let binding = Binding {
+                purpose: PROVIDER_KEY_PURPOSE,
+                tenant: &tenant,
+                record: &record,
+                version,
+            };
+            let sealed = self
+                .state
+                .keys
+                .rewrap(&self.wrapping, &binding, &row.sealed)
+                .map_err(ApiError::internal)?;
             let id = tollgate_contract::ids::ProviderKeyId::new(record.as_str());
             Ok(SealedProviderKey { id, version, sealed: to_hex(&sealed) })
         });

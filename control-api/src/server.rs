@@ -22,7 +22,8 @@ pub fn build(state: State, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(state.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| ApiError::NotFound.into()))
             .app_data(web::QueryConfig::default().error_handler(|error, _| {
-                let error = crate::error::FieldError::new("", format!("The query cannot be read: {error}"));
+                let error =
+                    crate::error::FieldError::new("", format!("The query cannot be read: {error}"));
                 ApiError::Malformed(error).into()
             }))
             .wrap(from_fn(on_every_response))
@@ -33,7 +34,9 @@ pub fn build(state: State, listener: TcpListener) -> std::io::Result<Server> {
             .service(
                 web::scope("")
                     .wrap(from_fn(api::idempotency::idempotent))
-                    .guard(actix_web::guard::fn_guard(|context| context.head().uri.path().starts_with("/api/")))
+                    .guard(actix_web::guard::fn_guard(|context| {
+                        context.head().uri.path().starts_with("/api/")
+                    }))
                     .configure(api::routes)
                     .default_service(web::to(nothing_there)),
             )
@@ -57,7 +60,9 @@ async fn ready(state: web::Data<State>) -> HttpResponse {
     let answered = tokio::time::timeout(Duration::from_secs(2), state.db.system()).await;
     match answered {
         Ok(Ok(_)) => HttpResponse::Ok().body("ready\n"),
-        Ok(Err(_)) | Err(_) => HttpResponse::ServiceUnavailable().body("the database does not answer\n"),
+        Ok(Err(_)) | Err(_) => {
+            HttpResponse::ServiceUnavailable().body("the database does not answer\n")
+        }
     }
 }
 
@@ -78,7 +83,9 @@ async fn on_every_response(
     let id = RequestId::of(request.request()).0;
     let path = request.path().to_owned();
     let is_static = path.starts_with("/static/");
-    let secure = request.app_data::<web::Data<State>>().is_some_and(|state| state.settings.public_url.starts_with("https:"));
+    let secure = request
+        .app_data::<web::Data<State>>()
+        .is_some_and(|state| state.settings.public_url.starts_with("https:"));
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     let mut set = |name: &'static str, value: &str| {
@@ -93,7 +100,10 @@ async fn on_every_response(
     set("x-content-type-options", "nosniff");
     set("referrer-policy", "same-origin");
     set("cross-origin-opener-policy", "same-origin");
-    set("content-security-policy", if path.starts_with("/api/docs") { DOCS_POLICY } else { CONTENT_POLICY });
+    set(
+        "content-security-policy",
+        if path.starts_with("/api/docs") { DOCS_POLICY } else { CONTENT_POLICY },
+    );
     if secure {
         set("strict-transport-security", "max-age=31536000");
     }

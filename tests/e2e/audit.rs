@@ -13,7 +13,9 @@ fn verify(platform: &Platform) -> (bool, String) {
 #[track_caller]
 fn is_caught(platform: &Platform, what: &str, change: &str) {
     let tenant = "tenant_id <> '00000000-0000-0000-0000-000000000000'";
-    platform.control.psql("create table kept as table audit_log; create table kept_heads as table audit_heads");
+    platform
+        .control
+        .psql("create table kept as table audit_log; create table kept_heads as table audit_heads");
     platform.control.psql(&format!(
         "set session_replication_role = replica; {}",
         change.replace("{tenant}", tenant)
@@ -37,11 +39,20 @@ async fn a_changed_deleted_inserted_or_reordered_row_is_found() {
     let (holds, told) = verify(&platform);
     assert!(holds, "{told}");
     let changes = [
-        ("a changed row", "update audit_log set actor_name = 'somebody else' where {tenant} and seq = 2"),
+        (
+            "a changed row",
+            "update audit_log set actor_name = 'somebody else' where {tenant} and seq = 2",
+        ),
         ("a changed detail", "update audit_log set detail = '{}' where {tenant} and seq = 2"),
-        ("a changed time", "update audit_log set at = at + interval '1 microsecond' where {tenant} and seq = 2"),
+        (
+            "a changed time",
+            "update audit_log set at = at + interval '1 microsecond' where {tenant} and seq = 2",
+        ),
         ("a deleted row", "delete from audit_log where {tenant} and seq = 2"),
-        ("a deleted last row", "delete from audit_log where {tenant} and seq = (select max(seq) from audit_log where {tenant})"),
+        (
+            "a deleted last row",
+            "delete from audit_log where {tenant} and seq = (select max(seq) from audit_log where {tenant})",
+        ),
         ("a deleted chain", "delete from audit_log where {tenant}"),
         (
             "an inserted row",

@@ -41,7 +41,9 @@ async fn a_change_and_a_revocation_hold_at_every_gateway() {
     let (mut budget, etag) = platform.read(&path).await;
     budget["limit"] = json!("0.000001");
     budget.as_object_mut().expect("a budget is an object").remove("id");
-    let changed = platform.call_with(Method::PUT, &path, &platform.owner, &[("if-match", &etag)], Some(budget)).await;
+    let changed = platform
+        .call_with(Method::PUT, &path, &platform.owner, &[("if-match", &etag)], Some(budget))
+        .await;
     assert_eq!(changed.status, 204, "{}", changed.text());
     for gateway in [&one, &two] {
         let took = until_status(gateway, &key, 429).await;
@@ -66,7 +68,8 @@ async fn a_revocation_holds_while_the_control_link_is_cut() {
     let url = format!("{}/api/v1/api-keys/{id}", elsewhere.base_url());
     let bearer = format!("Bearer {}", platform.owner);
     let revoked =
-        tollgate_tests::http::send(Method::DELETE, &url, &[("authorization", &bearer)], Vec::new()).await;
+        tollgate_tests::http::send(Method::DELETE, &url, &[("authorization", &bearer)], Vec::new())
+            .await;
     assert_eq!(revoked.status, 204, "{}", revoked.text());
     let took = until_status(&gateway, &key, 401).await;
     println!("a revocation held after {took:?} with the link cut");
@@ -112,7 +115,11 @@ async fn two_tenants_with_equal_names_never_share_anything() {
     until_status(&gateway, "tgk_the_other_tenants_key_0123456789", 200).await;
     let asked = platform.simulator.requests().await;
     let keys: Vec<_> = asked.iter().map(|request| request.key).collect();
-    assert_ne!(keys.first(), keys.last(), "each tenant is called with its own provider key: {keys:?}");
+    assert_ne!(
+        keys.first(),
+        keys.last(),
+        "each tenant is called with its own provider key: {keys:?}"
+    );
     platform.until_logged(1).await;
     assert_eq!(platform.requests().await.len(), 1, "the other tenant's request is not in this log");
 }

@@ -15,30 +15,97 @@ async fn mistakes_are_told_with_pointers() {
         ("/api/v1/api-keys", json!({ "name": 7 }), 400, "/name"),
         ("/api/v1/api-keys", json!({ "name": "a", "is_admin": true }), 400, "/is_admin"),
         ("/api/v1/api-keys", json!({ "name": "a", "tenant_id": "tnt_x" }), 400, "/tenant_id"),
-        ("/api/v1/api-keys", json!({ "name": "a", "team_id": "team_00000000000000000000000000000001" }), 422, ""),
-        ("/api/v1/api-keys", json!({ "name": "a", "limits": { "concurrent": -1 } }), 422, "/limits/concurrent"),
-        ("/api/v1/api-keys", json!({ "name": "a", "expires_at": "2020-01-01T00:00:00Z" }), 422, "/expires_at"),
+        (
+            "/api/v1/api-keys",
+            json!({ "name": "a", "team_id": "team_00000000000000000000000000000001" }),
+            422,
+            "",
+        ),
+        (
+            "/api/v1/api-keys",
+            json!({ "name": "a", "limits": { "concurrent": -1 } }),
+            422,
+            "/limits/concurrent",
+        ),
+        (
+            "/api/v1/api-keys",
+            json!({ "name": "a", "expires_at": "2020-01-01T00:00:00Z" }),
+            422,
+            "/expires_at",
+        ),
         ("/api/v1/budgets", json!({ "name": "a", "limit": "-5", "window": "day" }), 422, "/limit"),
-        ("/api/v1/budgets", json!({ "name": "a", "limit": "1e308", "window": "day" }), 422, "/limit"),
-        ("/api/v1/budgets", json!({ "name": "a", "limit": "9000001", "window": "day" }), 422, "/limit"),
-        ("/api/v1/budgets", json!({ "name": "a", "limit": "1", "window": "fortnight" }), 422, "/window"),
-        ("/api/v1/budgets", json!({ "name": "a", "limit": "1", "window": "day", "currency": "EUR" }), 422, "/currency"),
-        ("/api/v1/routes", json!({ "name": "r", "spec": { "targets": [{ "use": "nobody/x" }] } }), 422, "/spec/targets/0/use"),
-        ("/api/v1/routes", json!({ "name": "r", "spec": { "targets": [{ "use": "alpha/x" }], "bogus": 1 } }), 400, "/spec/bogus"),
-        ("/api/v1/providers", json!({ "name": "p", "spec": { "kind": "openai", "base_url": "ftp://x" } }), 422, "/spec/base_url"),
-        ("/api/v1/providers", json!({ "name": "p", "spec": { "kind": "openai", "base_url": "http://169.254.169.254/v1" } }), 422, "/spec/base_url"),
-        ("/api/v1/provider-keys", json!({ "provider_id": "prv_00000000000000000000000000000001", "secret": "sk-12345678" }), 422, "/provider_id"),
+        (
+            "/api/v1/budgets",
+            json!({ "name": "a", "limit": "1e308", "window": "day" }),
+            422,
+            "/limit",
+        ),
+        (
+            "/api/v1/budgets",
+            json!({ "name": "a", "limit": "9000001", "window": "day" }),
+            422,
+            "/limit",
+        ),
+        (
+            "/api/v1/budgets",
+            json!({ "name": "a", "limit": "1", "window": "fortnight" }),
+            422,
+            "/window",
+        ),
+        (
+            "/api/v1/budgets",
+            json!({ "name": "a", "limit": "1", "window": "day", "currency": "EUR" }),
+            422,
+            "/currency",
+        ),
+        (
+            "/api/v1/routes",
+            json!({ "name": "r", "spec": { "targets": [{ "use": "nobody/x" }] } }),
+            422,
+            "/spec/targets/0/use",
+        ),
+        (
+            "/api/v1/routes",
+            json!({ "name": "r", "spec": { "targets": [{ "use": "alpha/x" }], "bogus": 1 } }),
+            400,
+            "/spec/bogus",
+        ),
+        (
+            "/api/v1/providers",
+            json!({ "name": "p", "spec": { "kind": "openai", "base_url": "ftp://x" } }),
+            422,
+            "/spec/base_url",
+        ),
+        (
+            "/api/v1/providers",
+            json!({ "name": "p", "spec": { "kind": "openai", "base_url": "http://169.254.169.254/v1" } }),
+            422,
+            "/spec/base_url",
+        ),
+        (
+            "/api/v1/provider-keys",
+            json!({ "provider_id": "prv_00000000000000000000000000000001", "secret": "sk-12345678" }),
+            422,
+            "/provider_id",
+        ),
     ];
     for (path, body, status, pointer) in cases {
         let answer = platform.call(Method::POST, path, &platform.owner, Some(body.clone())).await;
         assert_eq!(answer.status, status, "{path} {body}: {}", answer.text());
         let problem = answer.json();
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-        let pointers: Vec<_> =
-            problem["errors"].as_array().into_iter().flatten().filter_map(|error| error["pointer"].as_str()).collect();
+        let pointers: Vec<_> = problem["errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|error| error["pointer"].as_str())
+            .collect();
         assert!(pointers.contains(&pointer), "{path} {body}: {problem}");
         assert!(problem["detail"].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
-        assert!(problem["type"].as_str().is_some_and(|kind| kind.starts_with("/problems/")), "{problem}");
+        assert!(
+            problem["type"].as_str().is_some_and(|kind| kind.starts_with("/problems/")),
+            "{problem}"
+        );
     }
     let zone = platform
         .call_with(
@@ -49,7 +116,12 @@ async fn mistakes_are_told_with_pointers() {
             Some(json!({ "time_zone": "Mars/Olympus", "unpriced": "deny" })),
         )
         .await;
-    assert_eq!((zone.status, zone.json()["errors"][0]["pointer"].as_str()), (422, Some("/time_zone")), "{}", zone.text());
+    assert_eq!(
+        (zone.status, zone.json()["errors"][0]["pointer"].as_str()),
+        (422, Some("/time_zone")),
+        "{}",
+        zone.text()
+    );
 }
 
 #[tokio::test]
@@ -69,13 +141,23 @@ async fn what_cannot_be_read_is_400_and_what_is_too_large_413() {
         let answer = tollgate_tests::http::send(Method::POST, &url, &headers, body).await;
         assert_eq!(answer.status, status, "{}", answer.text());
     }
-    let bare = tollgate_tests::http::send(Method::POST, &url, &headers[..1], b"{\"name\":\"a\"}".to_vec()).await;
+    let bare =
+        tollgate_tests::http::send(Method::POST, &url, &headers[..1], b"{\"name\":\"a\"}".to_vec())
+            .await;
     assert_eq!(bare.status, 400, "without a content type: {}", bare.text());
     let wrong = platform.call(Method::GET, "/api/v1/api-keys?limit=0", &platform.owner, None).await;
     assert_eq!(wrong.status, 422);
-    for path in ["/api/v1/nothing", "/api/v1/api-keys/key_x", "/api/v1/budgets/bud_00000000000000000000000000000001"] {
+    for path in [
+        "/api/v1/nothing",
+        "/api/v1/api-keys/key_x",
+        "/api/v1/budgets/bud_00000000000000000000000000000001",
+    ] {
         let answer = platform.call(Method::GET, path, &platform.owner, None).await;
-        assert_eq!((answer.status, answer.json()["code"].as_str()), (404, Some("not_found")), "{path}");
+        assert_eq!(
+            (answer.status, answer.json()["code"].as_str()),
+            (404, Some("not_found")),
+            "{path}"
+        );
     }
 }
 
@@ -88,9 +170,13 @@ async fn a_lost_update_is_refused() {
     let change = |name: &str| Some(json!({ "name": name }));
     let without = platform.call(Method::PATCH, &path, &platform.owner, change("no version")).await;
     assert_eq!(without.status, 428, "{}", without.text());
-    let first = platform.call_with(Method::PATCH, &path, &platform.owner, &[("if-match", &etag)], change("first")).await;
+    let first = platform
+        .call_with(Method::PATCH, &path, &platform.owner, &[("if-match", &etag)], change("first"))
+        .await;
     assert_eq!(first.status, 204, "{}", first.text());
-    let second = platform.call_with(Method::PATCH, &path, &platform.owner, &[("if-match", &etag)], change("second")).await;
+    let second = platform
+        .call_with(Method::PATCH, &path, &platform.owner, &[("if-match", &etag)], change("second"))
+        .await;
     assert_eq!((second.status, second.json()["code"].as_str()), (412, Some("stale")));
     assert_eq!(platform.read(&path).await.0["name"], "first");
 }
@@ -101,20 +187,34 @@ async fn a_repeated_post_is_answered_as_the_first_was() {
     let post = async |key: &str, name: &str| {
         let headers = [("idempotency-key", key)];
         platform
-            .call_with(Method::POST, "/api/v1/api-keys", &platform.owner, &headers, Some(json!({ "name": name })))
+            .call_with(
+                Method::POST,
+                "/api/v1/api-keys",
+                &platform.owner,
+                &headers,
+                Some(json!({ "name": name })),
+            )
             .await
     };
     let first = post("one", "only once").await;
     assert_eq!(first.status, 201, "{}", first.text());
     let second = post("one", "only once").await;
-    assert_eq!((second.status, second.json()), (201, first.json()), "the key is shown to whoever repeats the request");
+    assert_eq!(
+        (second.status, second.json()),
+        (201, first.json()),
+        "the key is shown to whoever repeats the request"
+    );
     assert_eq!(second.header("idempotent-replayed"), Some("true"));
     let other = post("one", "another").await;
-    assert_eq!((other.status, other.json()["code"].as_str()), (409, Some("idempotency_key_reused")));
+    assert_eq!(
+        (other.status, other.json()["code"].as_str()),
+        (409, Some("idempotency_key_reused"))
+    );
     let keys = platform.do_it(Method::GET, "/api/v1/api-keys?search=only", None).await;
     assert_eq!(keys["data"].as_array().map(Vec::len), Some(1), "{keys}");
     let many = futures_util::future::join_all((0..8).map(|_| post("many", "at once"))).await;
-    let made: Vec<Value> = many.iter().filter(|answer| answer.status == 201).map(|answer| answer.json()).collect();
+    let made: Vec<Value> =
+        many.iter().filter(|answer| answer.status == 201).map(|answer| answer.json()).collect();
     assert!(!made.is_empty() && made.iter().all(|answer| *answer == made[0]), "{made:?}");
     assert!(many.iter().all(|answer| matches!(answer.status, 201 | 409)), "{many:?}");
 }
@@ -140,7 +240,8 @@ async fn a_provider_key_is_tried_and_never_shown() {
     let keys = platform.do_it(Method::GET, "/api/v1/provider-keys", None).await;
     assert!(!keys.to_string().contains("planted"), "{keys}");
     let id = keys["data"][0]["id"].as_str().unwrap_or_default();
-    let result = platform.do_it(Method::POST, &format!("/api/v1/provider-keys/{id}/test"), None).await;
+    let result =
+        platform.do_it(Method::POST, &format!("/api/v1/provider-keys/{id}/test"), None).await;
     assert!(result["message"].is_string() && result["status"].is_number(), "{result}");
 }
 
@@ -148,8 +249,16 @@ async fn a_provider_key_is_tried_and_never_shown() {
 async fn the_api_describes_itself_offline() {
     let platform = Platform::start().await;
     let document = platform.call(Method::GET, "/api/openapi.json", "", None).await.json();
-    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{}", document["openapi"]);
+    assert!(
+        document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")),
+        "{}",
+        document["openapi"]
+    );
     let docs = platform.call(Method::GET, "/api/docs/", "", None).await;
     assert_eq!(docs.status, 200);
-    assert!(!docs.text().contains("https://"), "the page fetches nothing from elsewhere: {}", docs.text());
+    assert!(
+        !docs.text().contains("https://"),
+        "the page fetches nothing from elsewhere: {}",
+        docs.text()
+    );
 }

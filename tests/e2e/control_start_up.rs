@@ -14,8 +14,16 @@ async fn each_thing_that_is_missing_gets_one_clear_message() {
     control.kill();
     let dead = "127.0.0.1:9";
     let cases: [(&str, Vec<String>, &str); 7] = [
-        ("a broken database URL", vec!["--database-url".into(), "mysql://x".into()], "DATABASE_URL"),
-        ("no Postgres", vec!["--database-url".into(), format!("postgres://tg_app@{dead}/tollgate")], "cannot be reached"),
+        (
+            "a broken database URL",
+            vec!["--database-url".into(), "mysql://x".into()],
+            "DATABASE_URL",
+        ),
+        (
+            "no Postgres",
+            vec!["--database-url".into(), format!("postgres://tg_app@{dead}/tollgate")],
+            "cannot be reached",
+        ),
         ("no Redis", vec!["--redis-url".into(), format!("redis://{dead}")], "Redis"),
         ("a broken Redis URL", vec!["--redis-url".into(), "http://x".into()], "REDIS_URL"),
         ("no key-encryption key", vec!["--kek-file".into(), "/does/not/exist".into()], "kek new"),

@@ -61,9 +61,18 @@ async fn nobody_gets_nothing() {
             continue;
         }
         let path = operation.path.replace("{id}", "x");
-        for token in ["", "tgk_planted_api_key_0123456789abcdef", "nonsense", "eyJhbGciOiJub25lIn0.e30."] {
-            let answer = platform.call(operation.method.clone(), &path, token, body_of(&operation)).await;
-            assert_eq!(answer.status, 401, "{} {path} with {token:?}: {}", operation.method, answer.text());
+        for token in
+            ["", "tgk_planted_api_key_0123456789abcdef", "nonsense", "eyJhbGciOiJub25lIn0.e30."]
+        {
+            let answer =
+                platform.call(operation.method.clone(), &path, token, body_of(&operation)).await;
+            assert_eq!(
+                answer.status,
+                401,
+                "{} {path} with {token:?}: {}",
+                operation.method,
+                answer.text()
+            );
             assert_eq!(answer.json()["code"], "unauthenticated");
             assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         }
@@ -73,8 +82,10 @@ async fn nobody_gets_nothing() {
 #[tokio::test]
 async fn too_small_a_role_is_refused() {
     let platform = Platform::start().await;
-    let tokens: BTreeMap<_, _> =
-        ROLES.into_iter().map(|role| (role, platform.control.management_token("acme", role))).collect();
+    let tokens: BTreeMap<_, _> = ROLES
+        .into_iter()
+        .map(|role| (role, platform.control.management_token("acme", role)))
+        .collect();
     let mut refused = 0;
     for operation in operations(&platform).await {
         if operation.permission == "public" {
@@ -84,8 +95,16 @@ async fn too_small_a_role_is_refused() {
         let below = ROLES.into_iter().take_while(|role| Some(*role) != needs);
         for role in below {
             let path = operation.path.replace("{id}", "x");
-            let answer = platform.call(operation.method.clone(), &path, &tokens[role], body_of(&operation)).await;
-            assert_eq!(answer.status, 403, "{} {path} as {role}: {}", operation.method, answer.text());
+            let answer = platform
+                .call(operation.method.clone(), &path, &tokens[role], body_of(&operation))
+                .await;
+            assert_eq!(
+                answer.status,
+                403,
+                "{} {path} as {role}: {}",
+                operation.method,
+                answer.text()
+            );
             assert_eq!(answer.json()["code"], "forbidden");
             refused += 1;
         }
@@ -105,17 +124,33 @@ async fn what_belongs_to_another_tenant_does_not_exist() {
             continue;
         }
         let resource = operation.path.split('/').nth(3).unwrap_or_default();
-        let id = ids.get(resource).unwrap_or_else(|| panic!("no example of {resource}: add one to ids_of"));
+        let id = ids
+            .get(resource)
+            .unwrap_or_else(|| panic!("no example of {resource}: add one to ids_of"));
         let path = operation.path.replace("{id}", id);
         let takes_body = body_of(&operation).is_some();
         let key = format!("{} {}", operation.method, operation.path);
         let body = takes_body.then(|| {
-            bodies.get(key.as_str()).cloned().unwrap_or_else(|| panic!("no example of a body for {key}: add one to bodies"))
+            bodies
+                .get(key.as_str())
+                .cloned()
+                .unwrap_or_else(|| panic!("no example of a body for {key}: add one to bodies"))
         });
         let answer = platform
-            .call_with(operation.method.clone(), &path, &stranger, &[("if-match", "\"1\"")], body.clone())
+            .call_with(
+                operation.method.clone(),
+                &path,
+                &stranger,
+                &[("if-match", "\"1\"")],
+                body.clone(),
+            )
             .await;
-        assert!(matches!(answer.status, 404 | 412), "{key} by a stranger: {} {}", answer.status, answer.text());
+        assert!(
+            matches!(answer.status, 404 | 412),
+            "{key} by a stranger: {} {}",
+            answer.status,
+            answer.text()
+        );
     }
     // And nothing was changed: the owner still finds all of it.
     for (resource, id) in &ids {
@@ -132,10 +167,22 @@ async fn what_belongs_to_another_tenant_does_not_exist() {
 async fn ids_of(platform: &Platform) -> BTreeMap<String, String> {
     let mut ids = BTreeMap::new();
     platform.do_it(Method::POST, "/api/v1/teams", Some(json!({ "name": "another team" }))).await;
-    for resource in ["api-keys", "budgets", "routes", "providers", "provider-keys", "members", "teams", "management-tokens"] {
+    for resource in [
+        "api-keys",
+        "budgets",
+        "routes",
+        "providers",
+        "provider-keys",
+        "members",
+        "teams",
+        "management-tokens",
+    ] {
         let list = platform.do_it(Method::GET, &format!("/api/v1/{resource}"), None).await;
         let rows = list["data"].as_array().cloned().unwrap_or_default();
-        let id = rows.last().and_then(|row| row["id"].as_str()).unwrap_or_else(|| panic!("no {resource}: {list}"));
+        let id = rows
+            .last()
+            .and_then(|row| row["id"].as_str())
+            .unwrap_or_else(|| panic!("no {resource}: {list}"));
         ids.insert(resource.to_owned(), id.to_owned());
     }
     ids.insert("requests".to_owned(), "0193c5a0-0000-7000-8000-000000000000".to_owned());

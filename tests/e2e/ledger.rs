@@ -7,7 +7,8 @@ use crate::tenants::{APP_KEY, Platform, chat, until_status};
 /// Compares Redis and Postgres; fails with what the command printed.
 fn verify(platform: &Platform) {
     let output = platform.control.cli(&["ledger", "verify", "--wait", "60"]);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("difference 0 events, 0 nano-USD"), "{text}");
 }
@@ -21,7 +22,11 @@ async fn kills_of_the_control_plane_and_of_the_database_lose_and_double_nothing(
         let mut served = 1;
         for _ in 0..60 {
             let round: Vec<_> = (0..5).map(|_| chat(&gateway, APP_KEY, "demo")).collect();
-            served += futures_util::future::join_all(round).await.iter().filter(|answer| answer.status == 200).count();
+            served += futures_util::future::join_all(round)
+                .await
+                .iter()
+                .filter(|answer| answer.status == 200)
+                .count();
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         served

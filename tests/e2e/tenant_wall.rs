@@ -43,8 +43,15 @@ async fn every_tenant_table_has_forced_row_level_security_that_the_application_c
 #[tokio::test]
 async fn without_a_tenant_the_application_sees_and_writes_nothing() {
     let platform = Platform::start().await;
-    for (setting, table) in [("", "api_keys"), ("", "tenants"), ("", "usage_events"), ("set app.tenant = '';", "budgets")] {
-        let seen = platform.control.psql(&format!("set role tg_app; {setting} select count(*) from {table}"));
+    for (setting, table) in [
+        ("", "api_keys"),
+        ("", "tenants"),
+        ("", "usage_events"),
+        ("set app.tenant = '';", "budgets"),
+    ] {
+        let seen = platform
+            .control
+            .psql(&format!("set role tg_app; {setting} select count(*) from {table}"));
         assert!(seen.trim().ends_with('0'), "{table}: {seen}");
     }
     let own = platform.control.psql(

@@ -76,7 +76,8 @@ impl Platform {
     pub fn apply(&self, document: &str) -> String {
         let text = document.replace("{simulator}", &self.simulator.url());
         let output = self.control.apply(&self.owner, &text);
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr)
     }
 
     /// A gateway that follows the control plane.
@@ -85,7 +86,13 @@ impl Platform {
     }
 
     /// Calls the control API with some token.
-    pub async fn call(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Answer {
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+    ) -> Answer {
         self.call_with(method, path, token, &[], body).await
     }
 
@@ -114,7 +121,12 @@ impl Platform {
     /// Calls it as the owner and expects success.
     pub async fn do_it(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let answer = self.call(method.clone(), path, &self.owner, body).await;
-        assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text());
+        assert!(
+            (200..300).contains(&answer.status),
+            "{method} {path}: {} {}",
+            answer.status,
+            answer.text()
+        );
         answer.json()
     }
 
@@ -127,7 +139,8 @@ impl Platform {
 
     /// Makes an API key: its id and the key.
     pub async fn api_key(&self, name: &str) -> (String, String) {
-        let made = self.do_it(Method::POST, "/api/v1/api-keys", Some(json!({ "name": name }))).await;
+        let made =
+            self.do_it(Method::POST, "/api/v1/api-keys", Some(json!({ "name": name }))).await;
         let text = |field: &str| made[field].as_str().unwrap_or_default().to_owned();
         (text("id"), text("key"))
     }
@@ -146,7 +159,11 @@ impl Platform {
             if count <= log.len() {
                 return log;
             }
-            assert!(started.elapsed() < SOON, "{} requests are in the log instead of {count}", log.len());
+            assert!(
+                started.elapsed() < SOON,
+                "{} requests are in the log instead of {count}",
+                log.len()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -154,7 +171,12 @@ impl Platform {
 
 /// Asks a gateway for a chat.
 pub async fn chat(gateway: &ConnectedGateway, key: &str, model: &str) -> Answer {
-    http::post_json(&format!("{}/v1/chat/completions", gateway.url()), key, &crate::stand::chat(model)).await
+    http::post_json(
+        &format!("{}/v1/chat/completions", gateway.url()),
+        key,
+        &crate::stand::chat(model),
+    )
+    .await
 }
 
 /// Waits until a gateway answers a chat with this status; how long it took.

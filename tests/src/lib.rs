@@ -2,6 +2,7 @@
 
 pub mod simulator;
 
+pub mod browser;
 pub mod control_process;
 pub mod gateway_process;
 pub mod ledger;

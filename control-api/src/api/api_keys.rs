@@ -122,7 +122,8 @@ impl From<ApiKeyRow> for ApiKey {
 }
 
 fn minted(minted: &Minted) -> HttpResponse {
-    HttpResponse::Created().json(NewApiKey { id: minted.id, key: minted.secret.expose().to_owned() })
+    HttpResponse::Created()
+        .json(NewApiKey { id: minted.id, key: minted.secret.expose().to_owned() })
 }
 
 /// Filters of the list.
@@ -242,5 +243,11 @@ pub struct Doc;
 
 /// Mounts them.
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.service(list).service(create).service(rotate).service(get).service(change).service(revoke);
+    config
+        .service(list)
+        .service(create)
+        .service(rotate)
+        .service(get)
+        .service(change)
+        .service(revoke);
 }

@@ -87,18 +87,26 @@ pub async fn list(
     let query = query.into_inner();
     let page = PageQuery { limit: query.limit, after: query.after };
     let limit = page.limit()?;
-    let filter =
-        Filter { before: page.after()?, action: query.action, actor: query.actor, limit: limit + 1 };
+    let filter = Filter {
+        before: page.after()?,
+        action: query.action,
+        actor: query.actor,
+        limit: limit + 1,
+    };
     let rows = audit::list(&state, &permit.actor, &filter).await?;
     let entries = rows.into_iter().map(AuditEntry::from).collect();
-    Ok(HttpResponse::Ok().json(Page::new(entries, limit, |entry: &AuditEntry| entry.seq.to_string())))
+    Ok(HttpResponse::Ok()
+        .json(Page::new(entries, limit, |entry: &AuditEntry| entry.seq.to_string())))
 }
 
 /// Recomputes the tenant's chain.
 #[utoipa::path(tag = "Audit", security(("bearer" = [])), extensions(("x-permission" = json!("see_audit"))),
     responses((status = 200, body = ChainState)))]
 #[get("/api/v1/audit/verification")]
-pub async fn verify(permit: Permit<of::SeeAudit>, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn verify(
+    permit: Permit<of::SeeAudit>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, ApiError> {
     let chain = audit::verify_own(&state, &permit.actor).await?;
     let (broken_at, why) = chain.broken.map(|broken| (broken.seq, broken.why.to_owned())).unzip();
     Ok(HttpResponse::Ok().json(ChainState { rows: chain.rows, broken_at, why }))

@@ -27,7 +27,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         Box::pin(async move {
             let bytes = read(&mut payload).await?;
             if !is_json {
-                return Err(malformed("", "The body must be JSON: send content-type: application/json."));
+                return Err(malformed(
+                    "",
+                    "The body must be JSON: send content-type: application/json.",
+                ));
             }
             parse(&bytes).map(Self)
         })
@@ -55,8 +58,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
             .iter()
             .map(|part| match part {
                 serde_path_to_error::Segment::Seq { index } => format!("/{index}"),
-                serde_path_to_error::Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-                serde_path_to_error::Segment::Enum { .. } | serde_path_to_error::Segment::Unknown => String::new(),
+                serde_path_to_error::Segment::Map { key } => {
+                    format!("/{}", key.replace('~', "~0").replace('/', "~1"))
+                }
+                serde_path_to_error::Segment::Enum { .. }
+                | serde_path_to_error::Segment::Unknown => String::new(),
             })
             .collect();
         malformed(&pointer, error.inner().to_string())
@@ -95,7 +101,9 @@ mod tests {
             (r#"{"limits":{"concurrent":1}} extra"#, ""),
             ("{", ""),
         ] {
-            let ApiError::Malformed(error) = parse::<Input>(text.as_bytes()).unwrap_err() else { panic!() };
+            let ApiError::Malformed(error) = parse::<Input>(text.as_bytes()).unwrap_err() else {
+                panic!()
+            };
             assert_eq!(error.pointer, pointer, "{text}");
         }
     }

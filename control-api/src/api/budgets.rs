@@ -92,8 +92,10 @@ impl TryFrom<BudgetSettings> for Settings {
         if settings.currency != "USD" {
             return Err(ApiError::invalid("/currency", "must be USD"));
         }
-        let limit: NanoUsd =
-            settings.limit.parse().map_err(|error| ApiError::invalid("/limit", format!("{error}")))?;
+        let limit: NanoUsd = settings
+            .limit
+            .parse()
+            .map_err(|error| ApiError::invalid("/limit", format!("{error}")))?;
         Ok(Self {
             name: settings.name,
             limit_nano_usd: limit.as_nanos(),
@@ -138,7 +140,10 @@ impl From<BudgetRow> for Budget {
 #[utoipa::path(tag = "Budgets", security(("bearer" = [])), extensions(("x-permission" = json!("see"))),
     responses((status = 200, body = Budgets)))]
 #[get("/api/v1/budgets")]
-pub async fn list(permit: Permit<of::See>, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    permit: Permit<of::See>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, ApiError> {
     let rows = budgets::list(&state, &permit.actor).await?;
     Ok(HttpResponse::Ok().json(Budgets { data: rows.into_iter().map(Budget::from).collect() }))
 }

@@ -21,7 +21,10 @@ pub struct Changes {
 #[utoipa::path(tag = "Config", security(("bearer" = [])), extensions(("x-permission" = json!("manage_routing"))),
     responses((status = 200, body = String, content_type = "application/toml")))]
 #[get("/api/v1/config")]
-pub async fn export(permit: Permit<of::ManageRouting>, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn export(
+    permit: Permit<of::ManageRouting>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, ApiError> {
     let text = apply::export(&state, &permit.actor).await?;
     Ok(HttpResponse::Ok().content_type("application/toml").body(text))
 }

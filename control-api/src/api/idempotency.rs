@@ -34,9 +34,15 @@ pub async fn idempotent(
     };
     let key = header.to_str().ok().filter(|key| (1..=255).contains(&key.len())).map(str::to_owned);
     let key = key.ok_or_else(|| {
-        ApiError::Malformed(FieldError::new("", "Idempotency-Key must have 1 to 255 visible ASCII characters."))
+        ApiError::Malformed(FieldError::new(
+            "",
+            "Idempotency-Key must have 1 to 255 visible ASCII characters.",
+        ))
     })?;
-    let state = request.app_data::<web::Data<State>>().cloned().ok_or_else(|| ApiError::internal("no state"))?;
+    let state = request
+        .app_data::<web::Data<State>>()
+        .cloned()
+        .ok_or_else(|| ApiError::internal("no state"))?;
     let body = read(&mut request.take_payload()).await?;
     let hash = request_hash(&request, &body);
     request.set_payload(Payload::from(body));
@@ -56,7 +62,12 @@ fn request_hash(request: &ServiceRequest, body: &[u8]) -> Vec<u8> {
     hash.finalize().to_vec()
 }
 
-async fn known_answer(state: &State, actor: &Actor, key: &str, hash: &[u8]) -> Result<Option<HttpResponse>, ApiError> {
+async fn known_answer(
+    state: &State,
+    actor: &Actor,
+    key: &str,
+    hash: &[u8],
+) -> Result<Option<HttpResponse>, ApiError> {
     let mut tx = state.db.tenant(actor.tenant).await?;
     let known = store::take(&mut tx, &actor.id(), key, hash).await?;
     tx.commit().await?;
@@ -64,7 +75,9 @@ async fn known_answer(state: &State, actor: &Actor, key: &str, hash: &[u8]) -> R
     if known.request_hash != hash {
         return Err(ApiError::KeyReused);
     }
-    let (Some(status), Some(sealed)) = (known.status, known.sealed) else { return Err(ApiError::InProgress) };
+    let (Some(status), Some(sealed)) = (known.status, known.sealed) else {
+        return Err(ApiError::InProgress);
+    };
     let (tenant, record) = (actor.tenant.to_string(), format!("{}/{key}", actor.id()));
     let body = state.keys.open(&binding(&tenant, &record), &sealed).map_err(ApiError::internal)?;
     let code = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
@@ -81,7 +94,9 @@ async fn keep(
     response: Result<ServiceResponse<impl MessageBody + 'static>, Error>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let failed = match &response {
-        Ok(response) => response.status().is_server_error() || response.status() == StatusCode::UNAUTHORIZED,
+        Ok(response) => {
+            response.status().is_server_error() || response.status() == StatusCode::UNAUTHORIZED
+        }
         Err(_) => true,
     };
     if failed {
@@ -92,7 +107,8 @@ async fn keep(
     }
     let (request, response) = response?.into_parts();
     let (head, body) = response.into_parts();
-    let body = to_bytes(body).await.map_err(|_| ApiError::internal("an answer could not be read"))?;
+    let body =
+        to_bytes(body).await.map_err(|_| ApiError::internal("an answer could not be read"))?;
     let (tenant, record) = (actor.tenant.to_string(), format!("{}/{key}", actor.id()));
     let sealed = state.keys.seal(&binding(&tenant, &record), &body).map_err(ApiError::internal)?;
     let mut tx = state.db.tenant(actor.tenant).await.map_err(ApiError::from)?;

@@ -25,10 +25,17 @@ pub async fn world(
     query: web::Query<After>,
 ) -> Result<HttpResponse, ApiError> {
     let node = token::node_of(&request).await?;
-    let version = request.headers().get("x-tollgate-node-version").and_then(|value| value.to_str().ok());
+    let version =
+        request.headers().get("x-tollgate-node-version").and_then(|value| value.to_str().ok());
     let version = version.filter(|text| text.len() <= 64).unwrap_or_default().to_owned();
     let (sender, receiver) = mpsc::channel(QUEUE);
-    actix_web::rt::spawn(publish::stream(state.get_ref().clone(), node, version, query.after, sender));
+    actix_web::rt::spawn(publish::stream(
+        state.get_ref().clone(),
+        node,
+        version,
+        query.after,
+        sender,
+    ));
     let lines = stream::unfold(receiver, |mut receiver| async {
         let line = receiver.recv().await?;
         Some((line, receiver))

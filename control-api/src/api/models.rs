@@ -39,7 +39,10 @@ pub struct ModelQuery {
 #[utoipa::path(tag = "Models", security(("bearer" = [])), extensions(("x-permission" = json!("see"))),
     responses((status = 200, body = Models)))]
 #[get("/api/v1/models")]
-pub async fn list(permit: Permit<of::See>, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    permit: Permit<of::See>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, ApiError> {
     let rows = models::list(&state, &permit.actor).await?;
     let data = rows.into_iter().map(|row| Model { name: row.name, spec: row.spec }).collect();
     Ok(HttpResponse::Ok().json(Models { data }))

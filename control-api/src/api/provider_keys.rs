@@ -87,9 +87,13 @@ impl From<ProviderKeyRow> for ProviderKey {
 #[utoipa::path(tag = "Provider keys", security(("bearer" = [])), extensions(("x-permission" = json!("see"))),
     responses((status = 200, body = ProviderKeys)))]
 #[get("/api/v1/provider-keys")]
-pub async fn list(permit: Permit<of::See>, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    permit: Permit<of::See>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, ApiError> {
     let rows = provider_keys::list(&state, &permit.actor).await?;
-    Ok(HttpResponse::Ok().json(ProviderKeys { data: rows.into_iter().map(ProviderKey::from).collect() }))
+    Ok(HttpResponse::Ok()
+        .json(ProviderKeys { data: rows.into_iter().map(ProviderKey::from).collect() }))
 }
 
 /// Adds a provider key. It is sealed at once and never shown again.
@@ -103,7 +107,9 @@ pub async fn create(
     body: Body<NewProviderKey>,
 ) -> Result<HttpResponse, ApiError> {
     let new = body.0;
-    let id = provider_keys::create(&state, &permit.actor, new.provider_id, &new.secret.0, new.weight).await?;
+    let id =
+        provider_keys::create(&state, &permit.actor, new.provider_id, &new.secret.0, new.weight)
+            .await?;
     Ok(HttpResponse::Created().json(ProviderKeyCreated { id }))
 }
 
@@ -117,7 +123,8 @@ pub async fn get(
     state: web::Data<State>,
     id: web::Path<ProviderKeyId>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok().json(ProviderKey::from(provider_keys::get(&state, &permit.actor, *id).await?)))
+    Ok(HttpResponse::Ok()
+        .json(ProviderKey::from(provider_keys::get(&state, &permit.actor, *id).await?)))
 }
 
 /// Changes a key's share of its provider's traffic.
@@ -169,5 +176,11 @@ pub struct Doc;
 
 /// Mounts them.
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.service(list).service(create).service(test).service(get).service(change).service(destroy);
+    config
+        .service(list)
+        .service(create)
+        .service(test)
+        .service(get)
+        .service(change)
+        .service(destroy);
 }

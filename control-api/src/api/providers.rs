@@ -79,7 +79,10 @@ fn in_spec(error: ApiError) -> ApiError {
 #[utoipa::path(tag = "Providers", security(("bearer" = [])), extensions(("x-permission" = json!("see"))),
     responses((status = 200, body = Providers)))]
 #[get("/api/v1/providers")]
-pub async fn list(permit: Permit<of::See>, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    permit: Permit<of::See>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, ApiError> {
     let rows = providers::list(&state, &permit.actor).await?;
     Ok(HttpResponse::Ok().json(Providers { data: rows.into_iter().map(Provider::from).collect() }))
 }
@@ -94,7 +97,9 @@ pub async fn create(
     state: web::Data<State>,
     body: Body<NewProvider>,
 ) -> Result<HttpResponse, ApiError> {
-    let id = providers::create(&state, &permit.actor, &body.0.name, body.0.spec).await.map_err(in_spec)?;
+    let id = providers::create(&state, &permit.actor, &body.0.name, body.0.spec)
+        .await
+        .map_err(in_spec)?;
     Ok(HttpResponse::Created().json(ProviderCreated { id }))
 }
 

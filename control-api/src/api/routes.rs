@@ -79,7 +79,10 @@ fn in_spec(error: ApiError) -> ApiError {
 #[utoipa::path(tag = "Routes", security(("bearer" = [])), extensions(("x-permission" = json!("see"))),
     responses((status = 200, body = Routes)))]
 #[get("/api/v1/routes")]
-pub async fn list(permit: Permit<of::See>, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    permit: Permit<of::See>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, ApiError> {
     let rows = routes::list(&state, &permit.actor).await?;
     Ok(HttpResponse::Ok().json(Routes { data: rows.into_iter().map(Route::from).collect() }))
 }
@@ -94,7 +97,8 @@ pub async fn create(
     state: web::Data<State>,
     body: Body<NewRoute>,
 ) -> Result<HttpResponse, ApiError> {
-    let id = routes::create(&state, &permit.actor, &body.0.name, body.0.spec).await.map_err(in_spec)?;
+    let id =
+        routes::create(&state, &permit.actor, &body.0.name, body.0.spec).await.map_err(in_spec)?;
     Ok(HttpResponse::Created().json(RouteCreated { id }))
 }
 

@@ -107,7 +107,10 @@ impl From<TenantRow> for Tenant {
 #[utoipa::path(tag = "Tenant", security(("bearer" = [])), extensions(("x-permission" = json!("see_self"))),
     responses((status = 200, body = Tenant)))]
 #[get("/api/v1/tenant")]
-pub async fn get(permit: Permit<of::SeeSelf>, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn get(
+    permit: Permit<of::SeeSelf>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, ApiError> {
     let row = tenants::own(&state, &permit.actor).await?;
     let version = row.version;
     Ok(with_etag(&Tenant::from(row), version))
@@ -154,7 +157,8 @@ pub async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let new = body.0;
     let zone = new.time_zone.as_deref().unwrap_or("UTC");
-    let (id, _) = tenants::create(&state.db, &permit.actor.who, &new.name, zone, &new.owner).await?;
+    let (id, _) =
+        tenants::create(&state.db, &permit.actor.who, &new.name, zone, &new.owner).await?;
     let actor = crate::access::Actor { tenant: id, ..permit.actor };
     Ok(HttpResponse::Created().json(Tenant::from(tenants::own(&state, &actor).await?)))
 }
@@ -178,7 +182,10 @@ pub async fn suspend(
 #[utoipa::path(tag = "Operator", security(("bearer" = [])), extensions(("x-permission" = json!("operate"))),
     responses((status = 200, body = Nodes)))]
 #[get("/api/v1/operator/nodes")]
-pub async fn list_nodes(_permit: Permit<of::Operate>, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn list_nodes(
+    _permit: Permit<of::Operate>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, ApiError> {
     let data = nodes::list(&state.db).await?.into_iter().map(|row| Node {
         id: row.id.into(),
         name: row.name,
@@ -197,5 +204,11 @@ pub struct Doc;
 
 /// Mounts them.
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.service(get).service(change).service(list).service(create).service(suspend).service(list_nodes);
+    config
+        .service(get)
+        .service(change)
+        .service(list)
+        .service(create)
+        .service(suspend)
+        .service(list_nodes);
 }

@@ -105,7 +105,12 @@ pub async fn sums(
     let query = UsageQuery {
         from: ask.from,
         to: ask.to,
-        group_by: group_by.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        group_by: group_by
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect(),
         api_key: ask.api_key,
         team: ask.team,
         member: ask.member,

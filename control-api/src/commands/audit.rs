@@ -1,7 +1,9 @@
 //! `audit verify`.
 
 use super::{Mistakes, open, say};
-use crate::{domain::audit::verify_all, ids::TenantId, settings::Database, store::audit_log::PLATFORM};
+use crate::{
+    domain::audit::verify_all, ids::TenantId, settings::Database, store::audit_log::PLATFORM,
+};
 
 /// Recomputes every chain. `false` if one does not hold.
 pub async fn verify(database: Database) -> Result<bool, Mistakes> {
@@ -11,7 +13,11 @@ pub async fn verify(database: Database) -> Result<bool, Mistakes> {
     let chains = verify_all(&mut tx).await.map_err(failed)?;
     let mut holds = true;
     for chain in &chains {
-        let name = if chain.chain == PLATFORM { "the platform".to_owned() } else { TenantId(chain.chain).to_string() };
+        let name = if chain.chain == PLATFORM {
+            "the platform".to_owned()
+        } else {
+            TenantId(chain.chain).to_string()
+        };
         match &chain.broken {
             None => say(&format!("{name}: {} rows, the chain holds", chain.rows)),
             Some(broken) => {
@@ -20,6 +26,10 @@ pub async fn verify(database: Database) -> Result<bool, Mistakes> {
             }
         }
     }
-    say(&format!("audit: {} chains, {}", chains.len(), if holds { "all hold" } else { "NOT all hold" }));
+    say(&format!(
+        "audit: {} chains, {}",
+        chains.len(),
+        if holds { "all hold" } else { "NOT all hold" }
+    ));
     Ok(holds)
 }

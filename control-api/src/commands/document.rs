@@ -14,7 +14,8 @@ use tollgate_contract::{
 /// Checks a document. Every mistake comes with its line.
 pub fn validate(path: &Path) -> Result<(String, Document), Mistakes> {
     let name = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| vec![format!("{name}: cannot be read: {error}")])?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| vec![format!("{name}: cannot be read: {error}")])?;
     match document::read(&text) {
         Ok(document) => {
             say(&format!(
@@ -53,7 +54,9 @@ pub async fn apply(settings: Apply) -> Result<bool, Mistakes> {
             && let Some(secret) = read(reference, format!("api_keys.{name}"))
         {
             if !api_key::is_acceptable(secret.expose()) {
-                return Err(vec![format!("api_keys.{name}: an API key has 16 to 256 visible ASCII characters")]);
+                return Err(vec![format!(
+                    "api_keys.{name}: an API key has 16 to 256 visible ASCII characters"
+                )]);
             }
             let text = secret.expose();
             let facts = json!({ "sha256": ApiKeyHash::of(text).to_hex(), "last4": &text[text.len() - 4..] });
@@ -70,8 +73,10 @@ pub async fn apply(settings: Apply) -> Result<bool, Mistakes> {
         "dry_run": settings.dry_run,
     });
     let answer = call(&settings.remote, Some(&body)).await?;
-    let answer: Value = serde_json::from_str(&answer).map_err(|_| vec!["the control API answered nonsense".to_owned()])?;
-    let changes: Vec<_> = answer["changes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let answer: Value = serde_json::from_str(&answer)
+        .map_err(|_| vec!["the control API answered nonsense".to_owned()])?;
+    let changes: Vec<_> =
+        answer["changes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for change in &changes {
         say(change);
     }
@@ -89,14 +94,19 @@ pub async fn export(remote: Remote) -> Result<bool, Mistakes> {
 
 fn secret(reference: &SecretRef) -> Result<Secret, String> {
     let text = match reference {
-        SecretRef::Env(name) => environment(name).ok_or_else(|| format!("the environment variable {name} is not set"))?,
+        SecretRef::Env(name) => environment(name)
+            .ok_or_else(|| format!("the environment variable {name} is not set"))?,
         SecretRef::File(path) => std::fs::read_to_string(path)
             .map_err(|error| format!("the file {} cannot be read: {error}", path.display()))?,
         SecretRef::Inline(secret) => secret.0.clone(),
         SecretRef::ProviderKey(id) => return Err(format!("{id} is no secret of an API key")),
     };
     let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(Secret::new(text.to_owned())) }
+    if text.is_empty() {
+        Err("the secret is empty".to_owned())
+    } else {
+        Ok(Secret::new(text.to_owned()))
+    }
 }
 
 async fn call(remote: &Remote, body: Option<&Value>) -> Result<String, Mistakes> {
@@ -110,14 +120,20 @@ async fn call(remote: &Remote, body: Option<&Value>) -> Result<String, Mistakes>
         None => client.get(&url),
     };
     let sent = request.bearer_auth(&remote.token).send().await;
-    let answer = sent.map_err(|error| vec![format!("{url} cannot be reached: {error}. Check TOLLGATE_URL.")])?;
+    let answer = sent
+        .map_err(|error| vec![format!("{url} cannot be reached: {error}. Check TOLLGATE_URL.")])?;
     let status = answer.status();
-    let text = answer.text().await.map_err(|error| vec![format!("the answer broke off: {error}")])?;
+    let text =
+        answer.text().await.map_err(|error| vec![format!("the answer broke off: {error}")])?;
     if status.is_success() {
         return Ok(text);
     }
     let problem: Value = serde_json::from_str(&text).unwrap_or_default();
-    let errors = problem["errors"].as_array().into_iter().flatten().filter_map(|error| error["message"].as_str());
+    let errors = problem["errors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|error| error["message"].as_str());
     let mut mistakes: Mistakes = errors.map(str::to_owned).collect();
     if mistakes.is_empty() {
         let detail = problem["detail"].as_str().unwrap_or("the control API refused it");

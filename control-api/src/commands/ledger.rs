@@ -17,23 +17,27 @@ const AGREEMENTS: usize = 20;
 /// Compares counters and events until they agree or the time is over. `false` if they differ.
 pub async fn verify(database: &Database, redis_url: &str, wait: u64) -> Result<bool, String> {
     let db = open(database).map_err(|mistakes| mistakes.join("; "))?;
-    let client = redis::Client::open(redis_url)
-        .map_err(|_| "REDIS_URL is no Redis URL: write redis://USER:PASSWORD@HOST:PORT".to_owned())?;
+    let client = redis::Client::open(redis_url).map_err(|_| {
+        "REDIS_URL is no Redis URL: write redis://USER:PASSWORD@HOST:PORT".to_owned()
+    })?;
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(Duration::from_secs(5)))
         .set_response_timeout(Some(Duration::from_secs(30)));
-    let mut redis = client
-        .get_multiplexed_async_connection_with_config(&config)
-        .await
-        .map_err(|error| format!("Redis cannot be reached: {error}. Check REDIS_URL, and that Redis runs."))?;
+    let mut redis =
+        client.get_multiplexed_async_connection_with_config(&config).await.map_err(|error| {
+            format!("Redis cannot be reached: {error}. Check REDIS_URL, and that Redis runs.")
+        })?;
     let until = Instant::now() + Duration::from_secs(wait);
     let mut agreements = 0;
     let comparison = loop {
-        let comparison = Box::pin(compare(&db, &mut redis)).await.map_err(|error| error.to_string())?;
+        let comparison =
+            Box::pin(compare(&db, &mut redis)).await.map_err(|error| error.to_string())?;
         agreements = if comparison.agrees() { agreements + 1 } else { 0 };
-        let settled = comparison.agrees() && (comparison.under_way == 0 || agreements >= AGREEMENTS);
+        let settled =
+            comparison.agrees() && (comparison.under_way == 0 || agreements >= AGREEMENTS);
         // What cannot be taken in does not get better by waiting.
-        let hopeless = comparison.dead > 0 && comparison.under_way == 0 && comparison.cost_off() == 0;
+        let hopeless =
+            comparison.dead > 0 && comparison.under_way == 0 && comparison.cost_off() == 0;
         if settled || hopeless || until <= Instant::now() {
             break comparison;
         }
@@ -82,7 +86,10 @@ fn lines(comparison: &Comparison) -> Vec<String> {
         out.push("a stream is too long to be compared: is a control plane running?".to_owned());
     }
     if comparison.dead > 0 {
-        out.push(format!("{} events could not be taken in: see the table usage_dead", comparison.dead));
+        out.push(format!(
+            "{} events could not be taken in: see the table usage_dead",
+            comparison.dead
+        ));
     }
     out.push(format!(
         "ledger: difference {} events, {} nano-USD over {} budgets, {} events",
@@ -96,7 +103,8 @@ fn lines(comparison: &Comparison) -> Vec<String> {
 
 /// Columns as wide as their widest cell; the last as it is.
 fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
     let line = |row: &[String; N]| {
         let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
@@ -113,7 +121,10 @@ mod tests {
     fn an_empty_ledger_agrees() {
         let comparison = Comparison::default();
         assert!(comparison.agrees());
-        assert_eq!(lines(&comparison), ["ledger: difference 0 events, 0 nano-USD over 0 budgets, 0 events"]);
+        assert_eq!(
+            lines(&comparison),
+            ["ledger: difference 0 events, 0 nano-USD over 0 budgets, 0 events"]
+        );
     }
 
     #[test]

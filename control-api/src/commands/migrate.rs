@@ -13,7 +13,8 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 /// Creates the roles and applies the migrations that are missing.
 pub async fn run(settings: Migrate) -> Result<bool, Mistakes> {
     let wrong = |error: crate::settings::WrongUrl| vec![error.to_string()];
-    let owner = connect_options(&settings.database_owner_url, "DATABASE_OWNER_URL").map_err(wrong)?;
+    let owner =
+        connect_options(&settings.database_owner_url, "DATABASE_OWNER_URL").map_err(wrong)?;
     let (_, _) = settings.database.options().map_err(wrong)?;
     let mut connection = PgConnection::connect_with(&owner).await.map_err(|error| {
         vec![format!("the database cannot be reached as its owner: {error}. Check DATABASE_OWNER_URL and that Postgres runs.")]
@@ -26,7 +27,9 @@ pub async fn run(settings: Migrate) -> Result<bool, Mistakes> {
     sqlx::query("grant select on _sqlx_migrations to tg_system")
         .execute(&mut connection)
         .await
-        .map_err(|error| vec![format!("the list of migrations cannot be shown to tg_system: {error}")])?;
+        .map_err(|error| {
+            vec![format!("the list of migrations cannot be shown to tg_system: {error}")]
+        })?;
     let after = applied(&mut connection).await;
     say(&format!("{} migrations, {} of them new", after, after - before));
     Ok(true)
@@ -34,7 +37,10 @@ pub async fn run(settings: Migrate) -> Result<bool, Mistakes> {
 
 async fn applied(connection: &mut PgConnection) -> i64 {
     // The table is not there before the first migration.
-    sqlx::query_scalar("select count(*) from _sqlx_migrations").fetch_one(connection).await.unwrap_or(0)
+    sqlx::query_scalar("select count(*) from _sqlx_migrations")
+        .fetch_one(connection)
+        .await
+        .unwrap_or(0)
 }
 
 fn explain(error: &MigrateError) -> String {
@@ -58,12 +64,15 @@ async fn roles(connection: &mut PgConnection, settings: &Migrate) -> Result<(), 
             .bind(password.unwrap_or_default())
             .fetch_one(&mut *connection)
             .await?;
-        let known: bool = sqlx::query_scalar("select exists (select 1 from pg_roles where rolname = $1)")
-            .bind(role)
-            .fetch_one(&mut *connection)
-            .await?;
+        let known: bool =
+            sqlx::query_scalar("select exists (select 1 from pg_roles where rolname = $1)")
+                .bind(role)
+                .fetch_one(&mut *connection)
+                .await?;
         let verb = if known { "alter" } else { "create" };
-        let statement = format!("{verb} role {role} login nosuperuser nobypassrls nocreatedb nocreaterole password {quoted}");
+        let statement = format!(
+            "{verb} role {role} login nosuperuser nobypassrls nocreatedb nocreaterole password {quoted}"
+        );
         sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await?;
     }
     Ok(())

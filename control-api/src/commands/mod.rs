@@ -9,7 +9,10 @@ pub mod serve;
 
 use crate::{
     keys,
-    settings::{AuditCommand, Command, Kek, LedgerCommand, NodeCommand, OperatorCommand, TenantCommand, TokenCommand},
+    settings::{
+        AuditCommand, Command, Kek, LedgerCommand, NodeCommand, OperatorCommand, TenantCommand,
+        TokenCommand,
+    },
     store::Db,
 };
 use std::{future::Future, process::ExitCode};
@@ -37,9 +40,11 @@ pub fn run(command: Command) -> ExitCode {
         Command::Node(NodeCommand::Add { name, if_missing, database, kek }) => {
             block_on(records::add_node(database, kek, name, if_missing))
         }
-        Command::Ledger(LedgerCommand::Verify { database, redis_url, wait }) => block_on(async move {
-            ledger::verify(&database, &redis_url, wait).await.map_err(|message| vec![message])
-        }),
+        Command::Ledger(LedgerCommand::Verify { database, redis_url, wait }) => {
+            block_on(async move {
+                ledger::verify(&database, &redis_url, wait).await.map_err(|message| vec![message])
+            })
+        }
         Command::Audit(AuditCommand::Verify { database }) => block_on(audit::verify(database)),
         Command::Validate(file) => document::validate(&file.file).map(|_| true),
         Command::Apply(settings) => block_on(document::apply(settings)),

@@ -50,13 +50,19 @@ pub async fn add_tenant(
             Err(error) => return Err(store_told(error)),
         }
     }
-    let (tenant, _) = domain::tenants::create(&db, &Who::CommandLine, &name, &time_zone, &owner).await.map_err(told)?;
+    let (tenant, _) = domain::tenants::create(&db, &Who::CommandLine, &name, &time_zone, &owner)
+        .await
+        .map_err(told)?;
     say(&tenant.to_string());
     Ok(true)
 }
 
 /// `operator link`.
-pub async fn operator_link(database: Database, email: String, public_url: String) -> Result<bool, Mistakes> {
+pub async fn operator_link(
+    database: Database,
+    email: String,
+    public_url: String,
+) -> Result<bool, Mistakes> {
     let db = open(&database)?;
     let email = domain::tenants::email(&email, "email").map_err(told)?;
     let token = domain::sign_in::operator_link(&db, &email).await.map_err(told)?;
@@ -73,25 +79,36 @@ pub async fn new_token(
     days: u16,
 ) -> Result<bool, Mistakes> {
     let db = open(&database)?;
-    let role = Role::from_name(&role)
-        .ok_or_else(|| vec![format!("--role {role}: must be one of owner, admin, billing, member, viewer")])?;
+    let role = Role::from_name(&role).ok_or_else(|| {
+        vec![format!("--role {role}: must be one of owner, admin, billing, member, viewer")]
+    })?;
     let mut tx = db.system().await.map_err(store_told)?;
     let row = store::tenants::by_name(&mut tx, &tenant).await.map_err(|error| match error {
-        StoreError::NotFound => vec![format!("there is no tenant \"{tenant}\": `tollgate-control tenant add` makes one")],
+        StoreError::NotFound => vec![format!(
+            "there is no tenant \"{tenant}\": `tollgate-control tenant add` makes one"
+        )],
         other => store_told(other),
     })?;
     drop(tx);
     let actor = crate::access::Actor::command_line(TenantId(row.id));
     let expires = chrono::Utc::now() + chrono::Duration::days(days.into());
-    let secret = domain::management_tokens::mint(&db, &actor, &name, role, expires).await.map_err(told)?;
+    let secret =
+        domain::management_tokens::mint(&db, &actor, &name, role, expires).await.map_err(told)?;
     say(secret.expose());
     Ok(true)
 }
 
 /// `node add`.
-pub async fn add_node(database: Database, kek: KekFile, name: String, if_missing: bool) -> Result<bool, Mistakes> {
+pub async fn add_node(
+    database: Database,
+    kek: KekFile,
+    name: String,
+    if_missing: bool,
+) -> Result<bool, Mistakes> {
     let db = open(&database)?;
-    if if_missing && domain::nodes::list(&db).await.map_err(told)?.iter().any(|node| node.name == name) {
+    if if_missing
+        && domain::nodes::list(&db).await.map_err(told)?.iter().any(|node| node.name == name)
+    {
         return Ok(true);
     }
     let kek = read_key_file(&kek.kek_file).map_err(|error| vec![error.to_string()])?;

@@ -42,11 +42,17 @@ const ACTIONS: [(&str, &str); 14] = [
 pub async fn list(visit: Visit<of::SeeAudit>) -> Result<HttpResponse, ApiError> {
     let query = Query::new("/console/audit", visit.queries());
     if visit.query("format") == "csv" {
-        let entries = audit::list(&visit.state, &visit.actor, &filter(&query, None, csv::ROWS_MAX)).await?;
+        let entries =
+            audit::list(&visit.state, &visit.actor, &filter(&query, None, csv::ROWS_MAX)).await?;
         return csv::file("audit", &COLUMNS, entries.into_iter().map(cells));
     }
     let cursor = visit.query("cursor");
-    let mut entries = audit::list(&visit.state, &visit.actor, &filter(&query, cursor.parse().ok(), paging::ROWS + 1)).await?;
+    let mut entries = audit::list(
+        &visit.state,
+        &visit.actor,
+        &filter(&query, cursor.parse().ok(), paging::ROWS + 1),
+    )
+    .await?;
     let pager = paging::pager(&mut entries, &query, &cursor, |row| row.seq.to_string());
     let shell = visit.shell(Nav::Audit).await?;
     page(&AuditPage {
@@ -60,12 +66,15 @@ pub async fn list(visit: Visit<of::SeeAudit>) -> Result<HttpResponse, ApiError> 
 }
 
 fn filter(query: &Query, before: Option<i64>, limit: i64) -> Filter {
-    let given = |name: &str| Some(query.get(name).trim()).filter(|value| !value.is_empty()).map(str::to_owned);
+    let given = |name: &str| {
+        Some(query.get(name).trim()).filter(|value| !value.is_empty()).map(str::to_owned)
+    };
     Filter { before, action: given("action"), actor: given("actor"), limit }
 }
 
 async fn chain(visit: &Visit<of::SeeAudit>) -> Result<Chain, ApiError> {
-    let newest = audit::list(&visit.state, &visit.actor, &Filter { limit: 1, ..Filter::default() }).await?;
+    let newest =
+        audit::list(&visit.state, &visit.actor, &Filter { limit: 1, ..Filter::default() }).await?;
     if newest.first().is_some_and(|entry| entry.seq > CHAIN_MAX) {
         return Ok(Chain::Unchecked);
     }
@@ -93,7 +102,17 @@ fn row(entry: Entry) -> AuditRow {
 }
 
 const COLUMNS: [&str; 11] = [
-    "seq", "at", "actor", "actor_name", "action", "object", "outcome", "ip", "request_id", "detail", "hash",
+    "seq",
+    "at",
+    "actor",
+    "actor_name",
+    "action",
+    "object",
+    "outcome",
+    "ip",
+    "request_id",
+    "detail",
+    "hash",
 ];
 
 fn cells(entry: Entry) -> Vec<String> {
@@ -116,7 +135,9 @@ fn cells(entry: Entry) -> Vec<String> {
 fn changes(detail: &str) -> Vec<Change> {
     let Ok(Value::Object(detail)) = serde_json::from_str(detail) else { return Vec::new() };
     let (before, after) = match (detail.get("before"), detail.get("after")) {
-        (Some(Value::Object(before)), Some(Value::Object(after))) => (before.clone(), after.clone()),
+        (Some(Value::Object(before)), Some(Value::Object(after))) => {
+            (before.clone(), after.clone())
+        }
         (Some(before), Some(after)) => {
             let name = |value: &Value| Map::from_iter([("name".to_owned(), value.clone())]);
             (name(before), name(after))
@@ -159,8 +180,14 @@ mod tests {
         };
         let some = |text: &str| Some(text.to_owned());
         let detail = r#"{"before":{"a_b":1,"same":true,"gone":"x"},"after":{"a_b":2,"same":true,"gone":null}}"#;
-        assert_eq!(told(detail), [("a b".to_owned(), some("1"), some("2")), ("gone".to_owned(), some("x"), None)]);
-        assert_eq!(told(r#"{"before":"old","after":"new"}"#), [("name".to_owned(), some("old"), some("new"))]);
+        assert_eq!(
+            told(detail),
+            [("a b".to_owned(), some("1"), some("2")), ("gone".to_owned(), some("x"), None)]
+        );
+        assert_eq!(
+            told(r#"{"before":"old","after":"new"}"#),
+            [("name".to_owned(), some("old"), some("new"))]
+        );
         let detail = r#"{"models":["a","b"],"team":null}"#;
         assert_eq!(told(detail), [("models".to_owned(), None, some("a, b"))]);
         assert_eq!(told("no json"), []);

@@ -7,7 +7,11 @@ use actix_web::HttpResponse;
 pub const ROWS_MAX: i64 = 10_000;
 
 /// A table as a file to keep: RFC 4180, in UTF-8.
-pub fn file(name: &str, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<HttpResponse, ApiError> {
+pub fn file(
+    name: &str,
+    header: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> Result<HttpResponse, ApiError> {
     let mut body = line(header.iter().copied());
     for row in rows {
         body.push_str(&line(row.iter().map(String::as_str)));
@@ -25,9 +29,14 @@ fn line<'c>(cells: impl Iterator<Item = &'c str>) -> String {
 
 /// A spreadsheet computes what begins like a formula, so such a text gets an apostrophe before it. Numbers do not.
 fn cell(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
+    let is_formula =
+        text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
     let text = if is_formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    if text.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]

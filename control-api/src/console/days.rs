@@ -31,7 +31,11 @@ mod tests {
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         let day: Date = "2026-10-25".parse().unwrap();
         let end = end_of(day, &berlin).unwrap();
-        assert_eq!(shown(end).to_string(), "2026-10-25T23:00:00Z", "the clocks changed on that day");
+        assert_eq!(
+            shown(end).to_string(),
+            "2026-10-25T23:00:00Z",
+            "the clocks changed on that day"
+        );
         assert_eq!(last_day(end, &berlin), day);
         assert_eq!(end_of(Date::MAX, &berlin), None);
     }

@@ -1,6 +1,9 @@
 //! Forms as browsers send them.
 
-use crate::{api::body, error::{ApiError, FieldError}};
+use crate::{
+    api::body,
+    error::{ApiError, FieldError},
+};
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use std::{future::Future, pin::Pin};
 use tollgate_web::form::Field;
@@ -27,7 +30,12 @@ impl Form {
 
     /// The lines of a field that are not empty.
     pub fn lines(&self, name: &str) -> Vec<String> {
-        self.get(name).split(['\n', ',']).map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+        self.get(name)
+            .split(['\n', ','])
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The field for the page that is shown again.
@@ -36,12 +44,18 @@ impl Form {
     }
 
     /// An optional identifier or number. What cannot be read is a mistake at `/name`.
-    pub fn parsed<T: std::str::FromStr>(&self, name: &str, what: &str) -> Result<Option<T>, FieldError> {
+    pub fn parsed<T: std::str::FromStr>(
+        &self,
+        name: &str,
+        what: &str,
+    ) -> Result<Option<T>, FieldError> {
         let text = self.get(name);
         if text.is_empty() {
             return Ok(None);
         }
-        text.parse().map(Some).map_err(|_| FieldError::new(format!("/{name}"), format!("must be {what}")))
+        text.parse()
+            .map(Some)
+            .map_err(|_| FieldError::new(format!("/{name}"), format!("must be {what}")))
     }
 }
 
@@ -54,7 +68,9 @@ impl FromRequest for Form {
         Box::pin(async move {
             let bytes = body::read(&mut payload).await?;
             let pairs = serde_urlencoded::from_bytes(&bytes);
-            pairs.map(Self).map_err(|_| ApiError::Malformed(FieldError::new("", "The form cannot be read.")))
+            pairs
+                .map(Self)
+                .map_err(|_| ApiError::Malformed(FieldError::new("", "The form cannot be read.")))
         })
     }
 }

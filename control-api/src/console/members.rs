@@ -1,11 +1,6 @@
 //! `/console/members`: members, invitations and teams.
 
-use super::{
-    Post, Visit,
-    clock::shown,
-    mistakes::Mistakes,
-    page, page_with_mistakes,
-};
+use super::{Post, Visit, clock::shown, mistakes::Mistakes, page, page_with_mistakes};
 use crate::{
     access::{Permission, Role, permission::of},
     domain::{
@@ -26,7 +21,10 @@ use tollgate_web::{
     form::{Choice, Field},
     layout::{Nav, Notice, NoticeKind},
     list::percent_encoded,
-    pages::members::{InvitationLink, InvitationRow, InviteForm, MemberRow, MembersPage, RemoveMemberPage, TeamRow},
+    pages::members::{
+        InvitationLink, InvitationRow, InviteForm, MemberRow, MembersPage, RemoveMemberPage,
+        TeamRow,
+    },
 };
 
 /// Members and teams that the page shows at most.
@@ -68,7 +66,10 @@ async fn members_page<P>(visit: &Visit<P>) -> Result<MembersPage, ApiError> {
 }
 
 /// The living API keys of the tenant, or of one of its members.
-async fn keys_of<P>(visit: &Visit<P>, member: Option<MemberId>) -> Result<Vec<api_keys::ApiKeyRow>, ApiError> {
+async fn keys_of<P>(
+    visit: &Visit<P>,
+    member: Option<MemberId>,
+) -> Result<Vec<api_keys::ApiKeyRow>, ApiError> {
     let mut tx = visit.state.db.tenant(visit.actor.tenant).await?;
     let filter = Filter { member, limit: KEYS_MAX, ..Filter::default() };
     Ok(api_keys::list(&mut tx, &filter).await?)
@@ -110,7 +111,11 @@ fn invitation_row(row: Stored) -> InvitationRow {
 /// `POST /console/members/invite`: the link is shown once, in the answer itself.
 pub async fn invite(post: Post<of::ManageMembers>) -> Result<HttpResponse, ApiError> {
     if !post.is_first().await? {
-        return Ok(post.visit.see(LIST, NoticeKind::Warning, "This invitation was made already. Invite again for another link."));
+        return Ok(post.visit.see(
+            LIST,
+            NoticeKind::Warning,
+            "This invitation was made already. Invite again for another link.",
+        ));
     }
     let invited = match try_to_invite(&post).await {
         Ok(invited) => invited,
@@ -131,15 +136,24 @@ pub async fn invite(post: Post<of::ManageMembers>) -> Result<HttpResponse, ApiEr
 
 async fn try_to_invite(post: &Post<of::ManageMembers>) -> Result<Invited, ApiError> {
     let role = role_of(post.form.get("role"), "/role")?;
-    let team = post.form.parsed("team", "a team from the list").map_err(|error| ApiError::Invalid(vec![error]))?;
+    let team = post
+        .form
+        .parsed("team", "a team from the list")
+        .map_err(|error| ApiError::Invalid(vec![error]))?;
     members::invite(&post.visit.state, &post.visit.actor, post.form.get("email"), role, team).await
 }
 
-async fn invite_again(post: &Post<of::ManageMembers>, error: ApiError) -> Result<HttpResponse, ApiError> {
+async fn invite_again(
+    post: &Post<of::ManageMembers>,
+    error: ApiError,
+) -> Result<HttpResponse, ApiError> {
     let mut mistakes = Mistakes::of(error)?;
     let mut members = members_page(&post.visit).await?;
-    let mut form =
-        InviteForm { email: post.form.field("email"), role: post.form.field("role"), team: post.form.field("team") };
+    let mut form = InviteForm {
+        email: post.form.field("email"),
+        role: post.form.field("role"),
+        team: post.form.field("team"),
+    };
     mistakes.at("/email", "The address", &mut form.email);
     mistakes.at("/role", "The role", &mut form.role);
     mistakes.at("/team", "The team", &mut form.team);
@@ -170,7 +184,10 @@ pub async fn cancel_invitation(
 }
 
 /// `POST /console/members/{id}/role`.
-pub async fn set_role(post: Post<of::ManageMembers>, id: web::Path<MemberId>) -> Result<HttpResponse, ApiError> {
+pub async fn set_role(
+    post: Post<of::ManageMembers>,
+    id: web::Path<MemberId>,
+) -> Result<HttpResponse, ApiError> {
     let Post { visit, form } = post;
     let role = role_of(form.get("role"), "/role")?;
     let row = members::get(&visit.state, &visit.actor, *id).await?;
@@ -214,7 +231,10 @@ async fn remove_page(
 }
 
 /// `POST /console/members/{id}/remove`.
-pub async fn remove(post: Post<of::ManageMembers>, id: web::Path<MemberId>) -> Result<HttpResponse, ApiError> {
+pub async fn remove(
+    post: Post<of::ManageMembers>,
+    id: web::Path<MemberId>,
+) -> Result<HttpResponse, ApiError> {
     let Post { visit, form } = post;
     let row = members::get(&visit.state, &visit.actor, *id).await?;
     if !form.get("name").eq_ignore_ascii_case(&row.email) {
@@ -223,7 +243,8 @@ pub async fn remove(post: Post<of::ManageMembers>, id: web::Path<MemberId>) -> R
     }
     match members::remove(&visit.state, &visit.actor, *id).await {
         Ok(()) => {
-            let text = format!("{} is no member any more, and their API keys are revoked.", row.email);
+            let text =
+                format!("{} is no member any more, and their API keys are revoked.", row.email);
             Ok(visit.see(LIST, NoticeKind::Success, &text))
         }
         Err(error) => not_done(&visit, error),
@@ -237,7 +258,13 @@ pub async fn create_team(post: Post<of::ManageMembers>) -> Result<HttpResponse, 
     }
     let name = post.form.get("team_name");
     let error = match teams::create(&post.visit.state, &post.visit.actor, name).await {
-        Ok(_) => return Ok(post.visit.see(LIST, NoticeKind::Success, &format!("Team {name} was created."))),
+        Ok(_) => {
+            return Ok(post.visit.see(
+                LIST,
+                NoticeKind::Success,
+                &format!("Team {name} was created."),
+            ));
+        }
         Err(error) => error,
     };
     post.may_repeat().await?;

@@ -35,11 +35,16 @@ impl Mistakes {
     /// The mistakes at `pointer` and below it, as sentences about `label`.
     pub fn take(&mut self, pointer: &str, label: &str) -> Option<String> {
         let here = |error: &FieldError| {
-            error.pointer.strip_prefix(pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            error
+                .pointer
+                .strip_prefix(pointer)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let (found, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.errors).into_iter().partition(here);
+        let (found, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.errors).into_iter().partition(here);
         self.errors = rest;
-        let mut sentences: Vec<_> = found.iter().map(|error| sentence(label, &error.message)).collect();
+        let mut sentences: Vec<_> =
+            found.iter().map(|error| sentence(label, &error.message)).collect();
         sentences.dedup();
         if sentences.is_empty() { None } else { Some(sentences.join(" ")) }
     }
@@ -52,6 +57,20 @@ impl Mistakes {
             .map(|error| sentence(error.pointer.trim_start_matches('/'), &error.message))
             .collect();
         if sentences.is_empty() { None } else { Some(sentences.join(" ")) }
+    }
+}
+
+/// Both, or the mistakes of both.
+pub fn both<A, B>(
+    first: Result<A, ApiError>,
+    second: Result<B, ApiError>,
+) -> Result<(A, B), ApiError> {
+    match (first, second) {
+        (Err(ApiError::Invalid(mut errors)), Err(ApiError::Invalid(more))) => {
+            errors.extend(more);
+            Err(ApiError::Invalid(errors))
+        }
+        (first, second) => Ok((first?, second?)),
     }
 }
 
@@ -85,14 +104,20 @@ mod tests {
         mistakes.at("/models", "Models", &mut models);
         assert_eq!(name, Field::new("x").with_error("Name must have 1 to 64 characters."));
         assert_eq!(models.error.as_deref(), Some("Models must be a glob."));
-        assert_eq!(mistakes.rest().as_deref(), Some("models_other: at most 3. The team does not exist."));
+        assert_eq!(
+            mistakes.rest().as_deref(),
+            Some("models_other: at most 3. The team does not exist.")
+        );
     }
 
     #[test]
     fn what_nobody_can_correct_in_a_form_goes_on() {
         assert!(matches!(Mistakes::of(ApiError::NotFound), Err(ApiError::NotFound)));
         assert!(matches!(Mistakes::of(ApiError::Unavailable("x")), Err(ApiError::Unavailable(_))));
-        assert_eq!(Mistakes::of(ApiError::Conflict("Taken.".to_owned())).unwrap().rest().as_deref(), Some("Taken."));
+        assert_eq!(
+            Mistakes::of(ApiError::Conflict("Taken.".to_owned())).unwrap().rest().as_deref(),
+            Some("Taken.")
+        );
         assert!(Mistakes::of(ApiError::Stale).unwrap().rest().unwrap().contains("meanwhile"));
     }
 }

@@ -1,27 +1,27 @@
 //! The console: HTML handlers, one file per page. Form in, page out; the domain does the rest. `routes` is the table of
 //! what is where and who may; `visit` is what every handler is given.
 
-pub mod form;
-pub mod pages;
-pub mod routes;
-pub mod visit;
+pub mod api_keys;
 pub mod audit;
+pub mod budgets;
 pub mod clock;
+pub mod csv;
+pub mod days;
+pub mod form;
 pub mod members;
+pub mod mistakes;
+pub mod operator;
 pub mod overview;
+pub mod pages;
+pub mod paging;
+pub mod providers;
 pub mod requests;
+pub mod routes;
+pub mod routing;
 pub mod scope;
 pub mod settings;
 pub mod sign_in;
-pub mod csv;
-pub mod mistakes;
-pub mod days;
-pub mod paging;
-pub mod api_keys;
-pub mod providers;
-pub mod routing;
-pub mod budgets;
-pub mod operator;
+pub mod visit;
 
 pub use form::Form;
 pub use routes::{ROUTES, routes};

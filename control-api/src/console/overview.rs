@@ -43,7 +43,11 @@ pub async fn overview(visit: Visit<of::See>) -> Result<HttpResponse, ApiError> {
         return Ok(see("/operator/tenants"));
     }
     let overview = overview_page(&visit).await?;
-    if visit.query("fragment") == "live" { html(overview.as_live().render()) } else { page(&overview) }
+    if visit.query("fragment") == "live" {
+        html(overview.as_live().render())
+    } else {
+        page(&overview)
+    }
 }
 
 async fn overview_page(visit: &Visit<of::See>) -> Result<OverviewPage, ApiError> {
@@ -104,7 +108,8 @@ async fn setup(tx: &mut TenantTx) -> Result<Option<Setup>, ApiError> {
     }
     let tenant = tx.tenant().0;
     let has_provider_key = !provider_keys::of(tx, &[tenant]).await?.is_empty();
-    let has_api_key = !api_keys::list(tx, &KeyFilter { limit: 1, ..KeyFilter::default() }).await?.is_empty();
+    let has_api_key =
+        !api_keys::list(tx, &KeyFilter { limit: 1, ..KeyFilter::default() }).await?.is_empty();
     Ok(Some(Setup { has_provider_key, has_api_key }))
 }
 
@@ -159,7 +164,13 @@ async fn costs(tx: &mut TenantTx, from: DateTime<Utc>) -> Result<[Costs; 3], Api
 fn lines(costs: Costs, named: impl Fn(&str) -> (String, String)) -> Vec<CostLine> {
     let line = |([id, _], sums): ([String; 2], Sums)| {
         let (name, href) = named(&id);
-        CostLine { name, href, requests: count(sums.requests), tokens: tokens(&sums), cost: sums.cost() }
+        CostLine {
+            name,
+            href,
+            requests: count(sums.requests),
+            tokens: tokens(&sums),
+            cost: sums.cost(),
+        }
     };
     costs.into_iter().map(line).collect()
 }

@@ -61,14 +61,18 @@ fn error_page(request: &HttpRequest, error: &ApiError) -> HttpResponse {
         },
     };
     let status = actix_web::ResponseError::status_code(error);
-    HttpResponse::build(status).content_type("text/html; charset=utf-8").body(page.render().unwrap_or_default())
+    HttpResponse::build(status)
+        .content_type("text/html; charset=utf-8")
+        .body(page.render().unwrap_or_default())
 }
 
 const fn what_to_do(error: &ApiError) -> &'static str {
     match error {
         ApiError::NotFound => "Go back to the overview and look for it from there.",
         ApiError::Forbidden => "Ask an owner or admin of the tenant for a role that may do this.",
-        ApiError::Unavailable(_) => "Wait a moment and load the page again. Gateways go on serving meanwhile.",
+        ApiError::Unavailable(_) => {
+            "Wait a moment and load the page again. Gateways go on serving meanwhile."
+        }
         ApiError::Stale => "Load the page again, and repeat your change.",
         ApiError::CrossSite => "Open the console again and repeat what you did.",
         ApiError::Reauthenticate => "Sign out and in again, then repeat what you did.",

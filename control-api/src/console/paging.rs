@@ -6,7 +6,12 @@ use tollgate_web::list::{Pager, Query};
 pub const ROWS: i64 = 50;
 
 /// Takes the surplus row away, of which one more than a page was asked for, and tells the ways to other pages.
-pub fn pager<T>(rows: &mut Vec<T>, query: &Query, cursor: &str, cursor_of: impl Fn(&T) -> String) -> Pager {
+pub fn pager<T>(
+    rows: &mut Vec<T>,
+    query: &Query,
+    cursor: &str,
+    cursor_of: impl Fn(&T) -> String,
+) -> Pager {
     let most = usize::try_from(ROWS).unwrap_or(usize::MAX);
     let more = rows.len() > most;
     rows.truncate(most);
@@ -29,6 +34,9 @@ mod tests {
         rows.push(ROWS);
         let middle = pager(&mut rows, &query, "7", i64::to_string);
         assert_eq!(rows.len(), 50);
-        assert_eq!((middle.next.as_deref(), middle.first.as_deref()), (Some("/k?q=x&cursor=49"), Some("/k?q=x")));
+        assert_eq!(
+            (middle.next.as_deref(), middle.first.as_deref()),
+            (Some("/k?q=x&cursor=49"), Some("/k?q=x"))
+        );
     }
 }

@@ -1,6 +1,12 @@
 //! Providers and the keys that we hold for them.
 
-use super::{Form, Post, Visit, clock::shown, html, mistakes::Mistakes, page, page_with_mistakes};
+use super::{
+    Form, Post, Visit,
+    clock::shown,
+    html,
+    mistakes::{Mistakes, both},
+    page, page_with_mistakes,
+};
 use crate::{
     access::permission::of,
     domain::{provider_keys, providers, routes},
@@ -21,8 +27,8 @@ use tollgate_web::{
     form::{Choice, Field},
     layout::{Nav, NoticeKind},
     pages::providers::{
-        NewProviderPage, ProviderForm, ProviderKeyRow, ProviderKeyTest, ProviderKeyTestFragment, ProviderRow,
-        ProvidersPage, RemoveProviderKeyPage,
+        NewProviderPage, ProviderForm, ProviderKeyRow, ProviderKeyTest, ProviderKeyTestFragment,
+        ProviderRow, ProvidersPage, RemoveProviderKeyPage,
     },
 };
 
@@ -44,7 +50,8 @@ pub async fn list(visit: Visit<of::See>) -> Result<HttpResponse, ApiError> {
 
 /// `GET /console/providers/new`.
 pub async fn ask(visit: Visit<of::ManageRouting>) -> Result<HttpResponse, ApiError> {
-    let form = ProviderForm { provider: Field::new(visit.query("provider")), ..ProviderForm::blank() };
+    let form =
+        ProviderForm { provider: Field::new(visit.query("provider")), ..ProviderForm::blank() };
     page(&new_page(&visit, Visit::<of::ManageRouting>::once(), form).await?)
 }
 
@@ -69,31 +76,45 @@ pub async fn create(post: Post<of::ManageRouting>) -> Result<HttpResponse, ApiEr
 async fn add(post: &Post<of::ManageRouting>) -> Result<&'static str, ApiError> {
     let (state, actor, form) = (&post.visit.state, &post.visit.actor, &post.form);
     let secret = Secret::new(form.get("secret").to_owned());
-    let weight = weight(form)?;
     let existing = form.get("provider");
     let kind = ProviderKind::from_name(form.get("kind"));
-    let needs_key = !existing.is_empty() || kind.is_none_or(ProviderKind::needs_key);
     let has_key = !secret.expose().is_empty();
-    if has_key || needs_key {
-        provider_keys::check_secret(&secret)?;
-    }
+    let needs_key = !existing.is_empty() || kind.is_none_or(ProviderKind::needs_key);
+    let secret_is_right =
+        if has_key || needs_key { provider_keys::check_secret(&secret) } else { Ok(()) };
+    let key = both(weight(form), secret_is_right);
     let id = if existing.is_empty() {
+        let provider = both(
+            providers::provider_name(form.get("name")),
+            providers::check_spec(state, &spec(form)),
+        );
+        both(provider, key)?;
         providers::create(state, actor, form.get("name"), spec(form)).await?
     } else {
+        key?;
         let all = providers::list(state, actor).await?;
         let found = all.into_iter().find(|provider| provider.name == existing);
-        ProviderId(found.ok_or_else(|| ApiError::invalid("/provider", "must be one of the list"))?.id)
+        ProviderId(
+            found.ok_or_else(|| ApiError::invalid("/provider", "must be one of the list"))?.id,
+        )
     };
     if !has_key {
         return Ok("Provider added. It is called without a key.");
     }
-    provider_keys::create(state, actor, id, &secret, weight).await?;
+    provider_keys::create(state, actor, id, &secret, weight(form)?).await?;
     Ok("Provider key added and sealed. Test it to see whether the provider takes it.")
 }
 
 fn weight(form: &Form) -> Result<i32, ApiError> {
-    let weight = form.parsed("weight", "a whole number").map_err(|error| ApiError::Invalid(vec![error]))?.unwrap_or(1);
-    if (1..=1_000_000).contains(&weight) { Ok(weight) } else { Err(ApiError::invalid("/weight", "must be 1 to 1000000")) }
+    let weight = form
+        .parsed("weight", "a whole number")
+        .map_err(|error| ApiError::Invalid(vec![error]))?
+        .unwrap_or(1);
+    if (1..=1_000_000).contains(&weight) {
+        Ok(weight)
+    } else {
+        Err(ApiError::invalid("/weight", "must be 1 to 1000000"))
+    }
 }
 
 /// `[providers.NAME]` of the config document; what is as by default is left out.
@@ -145,7 +166,10 @@ fn with_mistakes(mut form: ProviderForm, error: ApiError) -> Result<ProviderForm
 }
 
 /// `POST /console/provider-keys/{id}/test`: in place for scripts, else a notice.
-pub async fn test(post: Post<of::ManageRouting>, id: web::Path<ProviderKeyId>) -> Result<HttpResponse, ApiError> {
+pub async fn test(
+    post: Post<of::ManageRouting>,
+    id: web::Path<ProviderKeyId>,
+) -> Result<HttpResponse, ApiError> {
     let visit = &post.visit;
     let result = provider_keys::test(&visit.state, &visit.actor, *id).await?;
     if !visit.request().headers().contains_key("hx-request") {
@@ -166,20 +190,29 @@ pub async fn ask_to_remove(
 }
 
 /// `POST /console/provider-keys/{id}/remove`.
-pub async fn remove(post: Post<of::ManageRouting>, id: web::Path<ProviderKeyId>) -> Result<HttpResponse, ApiError> {
+pub async fn remove(
+    post: Post<of::ManageRouting>,
+    id: web::Path<ProviderKeyId>,
+) -> Result<HttpResponse, ApiError> {
     let visit = &post.visit;
     let key = match provider_keys::get(&visit.state, &visit.actor, *id).await {
         // The second click finds nothing more to do.
-        Err(ApiError::NotFound) => return Ok(visit.see(LIST, NoticeKind::Warning, "That key is removed already.")),
+        Err(ApiError::NotFound) => {
+            return Ok(visit.see(LIST, NoticeKind::Warning, "That key is removed already."));
+        }
         other => other?,
     };
     let provider = providers::get(&visit.state, &visit.actor, ProviderId(key.provider_id)).await?;
     if post.form.get("name") != provider.name {
-        let typed = post.form.field("name").with_error(format!("Type the provider's name as it is: {}", provider.name));
+        let typed = post
+            .form
+            .field("name")
+            .with_error(format!("Type the provider's name as it is: {}", provider.name));
         return page_with_mistakes(&confirmation(visit, *id, typed).await?);
     }
     provider_keys::destroy(&visit.state, &visit.actor, *id).await?;
-    let text = format!("The key of {} is destroyed. Gateways drop it within two seconds.", provider.name);
+    let text =
+        format!("The key of {} is destroyed. Gateways drop it within two seconds.", provider.name);
     Ok(visit.see(LIST, NoticeKind::Success, &text))
 }
 
@@ -192,9 +225,13 @@ async fn confirmation<P>(
     let keys = provider_keys::list(state, actor).await?;
     let key = keys.iter().find(|key| key.id == id.0).ok_or(ApiError::NotFound)?;
     let provider = providers::get(state, actor, ProviderId(key.provider_id)).await?.name;
-    let keys_left = keys.iter().filter(|other| other.provider_id == key.provider_id && other.id != key.id).count();
+    let keys_left = keys
+        .iter()
+        .filter(|other| other.provider_id == key.provider_id && other.id != key.id)
+        .count();
     let routes = routes::list(state, actor).await?;
-    let using = routes.into_iter().filter(|route| uses(&route.spec, &provider)).map(|route| route.name);
+    let using =
+        routes.into_iter().filter(|route| uses(&route.spec, &provider)).map(|route| route.name);
     Ok(RemoveProviderKeyPage {
         shell: visit.shell(Nav::Providers).await?,
         key: key_row(key, &HashMap::new()),
@@ -226,14 +263,21 @@ async fn served<P>(visit: &Visit<P>, provider: &str) -> Result<u64, ApiError> {
     };
     let mut tx = visit.state.db.tenant(visit.actor.tenant).await?;
     let sums = report::sums(&mut tx, &question).await?;
-    let own = sums.iter().filter(|([target, _], _)| target.split_once('/').is_some_and(|(name, _)| name == provider));
+    let own = sums.iter().filter(|([target, _], _)| {
+        target.split_once('/').is_some_and(|(name, _)| name == provider)
+    });
     Ok(own.map(|(_, sums)| u64::try_from(sums.requests).unwrap_or(0)).sum())
 }
 
-async fn new_page<P>(visit: &Visit<P>, once: String, form: ProviderForm) -> Result<NewProviderPage, ApiError> {
+async fn new_page<P>(
+    visit: &Visit<P>,
+    once: String,
+    form: ProviderForm,
+) -> Result<NewProviderPage, ApiError> {
     let shell = visit.shell(Nav::Providers).await?;
     let providers = providers::list(&visit.state, &visit.actor).await?;
-    let providers = providers.into_iter().map(|row| Choice::new(row.name.clone(), row.name)).collect();
+    let providers =
+        providers.into_iter().map(|row| Choice::new(row.name.clone(), row.name)).collect();
     let kinds = ProviderKind::ALL.map(|kind| Choice::new(kind.name(), label(kind))).to_vec();
     Ok(NewProviderPage { shell, once, form, providers, kinds })
 }
@@ -247,16 +291,23 @@ const fn label(kind: ProviderKind) -> &'static str {
     }
 }
 
-fn provider_row(provider: &store::providers::ProviderRow, keys: Vec<ProviderKeyRow>) -> ProviderRow {
+fn provider_row(
+    provider: &store::providers::ProviderRow,
+    keys: Vec<ProviderKeyRow>,
+) -> ProviderRow {
     let text = |name: &str| provider.spec.get(name).and_then(Value::as_str).unwrap_or_default();
     let or = |text: &str, usual: &str| if text.is_empty() { usual } else { text }.to_owned();
     let kind = ProviderKind::from_name(text("kind"));
     ProviderRow {
         name: provider.name.clone(),
         kind: or(kind.map_or("", label), text("kind")),
-        base_url: or(text("base_url"), kind.and_then(ProviderKind::default_base_url).unwrap_or_default()),
+        base_url: or(
+            text("base_url"),
+            kind.and_then(ProviderKind::default_base_url).unwrap_or_default(),
+        ),
         trust: or(text("trust"), Trust::External.name()),
-        allow_private_network: provider.spec.get("allow_private_network").and_then(Value::as_bool) == Some(true),
+        allow_private_network: provider.spec.get("allow_private_network").and_then(Value::as_bool)
+            == Some(true),
         needs_key: kind.is_some_and(ProviderKind::needs_key),
         keys,
     }
@@ -270,8 +321,14 @@ async fn makers<P>(
     Ok(creators::names(&mut tx, keys.iter().map(|key| key.created_by.as_str())).await?)
 }
 
-fn key_row(key: &store::provider_keys::ProviderKeyRow, makers: &HashMap<String, String>) -> ProviderKeyRow {
-    let result = key.test.clone().and_then(|test| serde_json::from_value::<provider_keys::TestResult>(test).ok());
+fn key_row(
+    key: &store::provider_keys::ProviderKeyRow,
+    makers: &HashMap<String, String>,
+) -> ProviderKeyRow {
+    let result = key
+        .test
+        .clone()
+        .and_then(|test| serde_json::from_value::<provider_keys::TestResult>(test).ok());
     ProviderKeyRow {
         id: ProviderKeyId(key.id).to_string(),
         fingerprint: key.fingerprint.clone(),
@@ -301,7 +358,10 @@ mod tests {
 
     #[test]
     fn mistakes_of_the_secret_never_show_it() {
-        let error = ApiError::invalid("/secret", "must be 8 to 4096 visible ASCII characters without spaces");
+        let error = ApiError::invalid(
+            "/secret",
+            "must be 8 to 4096 visible ASCII characters without spaces",
+        );
         let form = with_mistakes(ProviderForm::blank(), error).unwrap();
         assert_eq!(
             form.secret_error.as_deref(),

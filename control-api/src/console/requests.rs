@@ -47,7 +47,11 @@ pub async fn list(visit: Visit<of::See>) -> Result<HttpResponse, ApiError> {
         return Ok(see(&format!("/console/requests/{}", only.row.id)));
     }
     let requests = requests_page(&visit, query, &cursor, rows).await?;
-    if visit.query("fragment") == "live" { html(requests.as_live().render()) } else { page(&requests) }
+    if visit.query("fragment") == "live" {
+        html(requests.as_live().render())
+    } else {
+        page(&requests)
+    }
 }
 
 async fn requests_page(
@@ -74,7 +78,9 @@ async fn requests_page(
 
 /// What is asked for; `None` if nothing can match. Values that no filter has are as good as none.
 fn search(query: &Query, cursor: &str, limit: i64) -> Option<Search> {
-    let given = |name: &str| Some(query.get(name).trim()).filter(|value| !value.is_empty()).map(str::to_owned);
+    let given = |name: &str| {
+        Some(query.get(name).trim()).filter(|value| !value.is_empty()).map(str::to_owned)
+    };
     let back = match query.get("range") {
         "1h" => Duration::hours(1),
         "24h" => Duration::hours(24),
@@ -112,12 +118,14 @@ async fn models(tx: &mut TenantTx, chosen: &str) -> Result<Vec<Choice>, ApiError
         ..Question::default()
     };
     let seen = report::sums(tx, &question).await?.into_iter().flat_map(|(names, _)| names);
-    let names: BTreeSet<String> = seen.chain([chosen.to_owned()]).filter(|name| !name.is_empty()).collect();
+    let names: BTreeSet<String> =
+        seen.chain([chosen.to_owned()]).filter(|name| !name.is_empty()).collect();
     Ok(names.into_iter().map(|name| Choice::new(name.clone(), name)).collect())
 }
 
 async fn keys(tx: &mut TenantTx) -> Result<Vec<Choice>, ApiError> {
-    let all = api_keys::Filter { with_dead: true, limit: CHOICES_MAX, ..api_keys::Filter::default() };
+    let all =
+        api_keys::Filter { with_dead: true, limit: CHOICES_MAX, ..api_keys::Filter::default() };
     let rows = api_keys::list(tx, &all).await?;
     Ok(rows.into_iter().map(|row| Choice::new(ApiKeyId(row.id).to_string(), row.name)).collect())
 }
@@ -146,8 +154,23 @@ const fn count(number: i64) -> u64 {
 }
 
 const COLUMNS: [&str; 17] = [
-    "id", "at", "status", "error", "api", "model", "route", "target", "api_key", "api_key_name", "team", "member",
-    "stream", "input_tokens", "output_tokens", "cost_usd", "latency_ms",
+    "id",
+    "at",
+    "status",
+    "error",
+    "api",
+    "model",
+    "route",
+    "target",
+    "api_key",
+    "api_key_name",
+    "team",
+    "member",
+    "stream",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "latency_ms",
 ];
 
 fn cells(request: NamedRequest) -> Vec<String> {
@@ -196,7 +219,9 @@ mod tests {
     fn filters_that_make_no_sense_show_everything_and_a_wrong_key_nothing() {
         let all = asked(&[("status", "maybe"), ("range", "eternity"), ("model", " ")]).unwrap();
         assert_eq!((all.status, all.model, all.after), (None, None, None));
-        let some = asked(&[("status", "errors"), ("api_key", "key_0193c5f0a1b27c3d8e4f5a6b7c8d9e0f")]).unwrap();
+        let some =
+            asked(&[("status", "errors"), ("api_key", "key_0193c5f0a1b27c3d8e4f5a6b7c8d9e0f")])
+                .unwrap();
         assert_eq!(some.status.as_deref(), Some("errors"));
         assert!(some.api_key.is_some());
         assert!(asked(&[("api_key", "key_x")]).is_none());

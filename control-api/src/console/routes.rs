@@ -1,7 +1,10 @@
 //! What is where in the console, and which permission it takes: one table, from which the addresses are mounted and the
 //! tests of every address are generated.
 
-use super::{api_keys, audit, budgets, members, operator, overview, pages, providers, requests, routing, settings, sign_in};
+use super::{
+    api_keys, audit, budgets, members, operator, overview, pages, providers, requests, routing,
+    settings, sign_in,
+};
 use crate::access::Permission;
 use actix_web::{guard, middleware::from_fn, web};
 

@@ -37,7 +37,8 @@ pub async fn list(visit: Visit<of::See>) -> Result<HttpResponse, ApiError> {
     let mut tx = visit.state.db.tenant(visit.actor.tenant).await?;
     let traffic = report::sums(&mut tx, &question("route", None)).await?;
     drop(tx);
-    let traffic: HashMap<String, Sums> = traffic.into_iter().map(|([route, _], sums)| (route, sums)).collect();
+    let traffic: HashMap<String, Sums> =
+        traffic.into_iter().map(|([route, _], sums)| (route, sums)).collect();
     let routes = routes::list(&visit.state, &visit.actor).await?;
     let row = |route: &Stored| row(route, traffic.get(&route.name).copied().unwrap_or_default());
     let mut rows: Vec<_> = routes.iter().map(row).collect();
@@ -48,7 +49,10 @@ pub async fn list(visit: Visit<of::See>) -> Result<HttpResponse, ApiError> {
 }
 
 /// `GET /console/routes/{name}`.
-pub async fn show(visit: Visit<of::See>, name: web::Path<String>) -> Result<HttpResponse, ApiError> {
+pub async fn show(
+    visit: Visit<of::See>,
+    name: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
     let routes = routes::list(&visit.state, &visit.actor).await?;
     let route = routes.into_iter().find(|route| route.name == *name).ok_or(ApiError::NotFound)?;
     let shell = visit.shell(Nav::Routes).await?;
@@ -108,7 +112,9 @@ fn row(route: &Stored, traffic: Sums) -> RouteRow {
 }
 
 fn route_target(target: &Value, weighted: bool) -> RouteTarget {
-    let number = |name: &str| target.get(name).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
+    let number = |name: &str| {
+        target.get(name).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok())
+    };
     RouteTarget {
         name: text(target, "use").unwrap_or_default(),
         weight: weighted.then(|| number("weight").unwrap_or(1)),
@@ -145,8 +151,10 @@ fn fallback_on(spec: &Value) -> Vec<String> {
 }
 
 fn breaker(spec: &Value) -> Vec<(String, String)> {
-    let (written, usual) = (spec.get("breaker").unwrap_or(&Value::Null), BreakerSettings::default());
-    let number = |name: &str, usual: u32| written.get(name).and_then(Value::as_u64).unwrap_or(usual.into());
+    let (written, usual) =
+        (spec.get("breaker").unwrap_or(&Value::Null), BreakerSettings::default());
+    let number =
+        |name: &str, usual: u32| written.get(name).and_then(Value::as_u64).unwrap_or(usual.into());
     let ratio = written.get("ratio").and_then(Value::as_f64).unwrap_or(usual.ratio);
     let window = text(written, "window").unwrap_or_else(|| span(usual.window));
     let cooldown = text(written, "cooldown").unwrap_or_else(|| span(usual.cooldown));
@@ -154,7 +162,13 @@ fn breaker(spec: &Value) -> Vec<(String, String)> {
     let requests = number("min_requests", usual.min_requests);
     [
         ("Circuit opens after", format!("{failures} failures in a row")),
-        ("Or when", format!("{}% of {requests} or more requests fail within {window}", (ratio * 100.0).round())),
+        (
+            "Or when",
+            format!(
+                "{}% of {requests} or more requests fail within {window}",
+                (ratio * 100.0).round()
+            ),
+        ),
         ("Stays open for", format!("{cooldown}, longer each time")),
     ]
     .map(|(name, value)| (name.to_owned(), value))
@@ -181,9 +195,13 @@ fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(table) => {
             let kept = table.iter().filter(|(_, value)| !value.is_null());
-            Value::Object(kept.map(|(key, value)| (key.clone(), without_nulls(value))).collect::<Map<_, _>>())
+            Value::Object(
+                kept.map(|(key, value)| (key.clone(), without_nulls(value))).collect::<Map<_, _>>(),
+            )
         }
-        Value::Array(list) => Value::Array(list.iter().filter(|value| !value.is_null()).map(without_nulls).collect()),
+        Value::Array(list) => {
+            Value::Array(list.iter().filter(|value| !value.is_null()).map(without_nulls).collect())
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
@@ -202,7 +220,11 @@ fn split(served: &[(String, Sums)], sample: &[Attempts]) -> Vec<SplitLine> {
     targets.sort_unstable();
     targets.dedup();
     let line = |target: &str| {
-        let sums = served.iter().find(|(name, _)| name == target).map(|(_, sums)| *sums).unwrap_or_default();
+        let sums = served
+            .iter()
+            .find(|(name, _)| name == target)
+            .map(|(_, sums)| *sums)
+            .unwrap_or_default();
         let attempts = sample.iter().find(|attempts| attempts.target == target);
         SplitLine {
             target: if target.is_empty() { "none answered".to_owned() } else { target.to_owned() },
@@ -230,7 +252,10 @@ mod tests {
             "timeouts": { "total": "5m" },
         });
         let text = toml_of("my route", &spec).unwrap();
-        assert!(text.contains("[routes.\"my route\"]") && text.contains("total = \"5m\""), "{text}");
+        assert!(
+            text.contains("[routes.\"my route\"]") && text.contains("total = \"5m\""),
+            "{text}"
+        );
         let back: Value = toml::from_str(&text).unwrap();
         assert_eq!(back["routes"]["my route"]["targets"][0]["weight"], 95);
         let route = Stored {
@@ -248,20 +273,35 @@ mod tests {
 
     #[test]
     fn what_a_route_does_not_write_is_shown_as_it_holds() {
-        let values: Vec<_> = timeouts(&json!({ "timeouts": { "connect": "250ms" } })).into_iter().map(|(_, v)| v).collect();
+        let values: Vec<_> = timeouts(&json!({ "timeouts": { "connect": "250ms" } }))
+            .into_iter()
+            .map(|(_, v)| v)
+            .collect();
         assert_eq!(values, ["250ms", "20s where the answer streams", "1m", "10m"]);
         assert_eq!(fallback_on(&json!({})).len(), 8);
         assert_eq!(fallback_on(&json!({ "fallback_on": ["429"] })), ["429"]);
-        assert_eq!(breaker(&json!({ "breaker": { "ratio": 0.25 } }))[1].1, "25% of 20 or more requests fail within 10s");
+        assert_eq!(
+            breaker(&json!({ "breaker": { "ratio": 0.25 } }))[1].1,
+            "25% of 20 or more requests fail within 10s"
+        );
     }
 
     #[test]
     fn failed_attempts_are_projected_to_all_requests() {
         let sums = |requests| Sums { requests, ..Sums::default() };
-        let attempts = |target: &str, requests, errors| Attempts { target: target.to_owned(), requests, errors, p50_ms: Some(9) };
+        let attempts = |target: &str, requests, errors| Attempts {
+            target: target.to_owned(),
+            requests,
+            errors,
+            p50_ms: Some(9),
+        };
         let served = [("a".to_owned(), sums(30)), ("b".to_owned(), sums(70))];
-        let lines = split(&served, &[attempts("a", 3, 1), attempts("b", 7, 0), attempts("c", 0, 2)]);
-        let told: Vec<_> = lines.iter().map(|line| (line.target.as_str(), line.requests, line.of, line.errors)).collect();
+        let lines =
+            split(&served, &[attempts("a", 3, 1), attempts("b", 7, 0), attempts("c", 0, 2)]);
+        let told: Vec<_> = lines
+            .iter()
+            .map(|line| (line.target.as_str(), line.requests, line.of, line.errors))
+            .collect();
         assert_eq!(told, [("b", 70, 100, 0), ("a", 30, 100, 10), ("c", 0, 100, 20)]);
     }
 }

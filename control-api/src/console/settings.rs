@@ -1,12 +1,6 @@
 //! `/console/settings`: the tenant's settings, one's own password and sessions, and management tokens.
 
-use super::{
-    Post, Visit,
-    clock::shown,
-    days,
-    mistakes::Mistakes,
-    page, page_with_mistakes,
-};
+use super::{Post, Visit, clock::shown, days, mistakes::Mistakes, page, page_with_mistakes};
 use crate::{
     access::{
         Permission, Role,
@@ -27,7 +21,8 @@ use tollgate_web::{
     form::{Choice, Field},
     layout::{Nav, Notice, NoticeKind, Shell},
     pages::settings::{
-        CreatedToken, PasswordForm, RevokeTokenPage, SessionRow, SettingsPage, TenantForm, TokenForm, TokenRow,
+        CreatedToken, PasswordForm, RevokeTokenPage, SessionRow, SettingsPage, TenantForm,
+        TokenForm, TokenRow,
     },
 };
 
@@ -63,7 +58,10 @@ async fn settings_page<P>(visit: &Visit<P>) -> Result<SettingsPage, ApiError> {
         tenant: tenant.as_ref().map(tenant_form).unwrap_or_default(),
         etag: tenant.map_or(String::new(), |row| row.version.to_string()),
         time_zones: ZONES.clone(),
-        password: PasswordForm { has_password: visit.session.has_password, ..PasswordForm::default() },
+        password: PasswordForm {
+            has_password: visit.session.has_password,
+            ..PasswordForm::default()
+        },
         sessions: sessions.into_iter().map(|row| session_row(row, visit.session.id)).collect(),
         tokens: tokens.into_iter().map(token_row).collect(),
         token: TokenForm {
@@ -92,7 +90,11 @@ fn session_row(row: ListedSession, own: SessionId) -> SessionRow {
         created_at: shown(row.created_at),
         last_seen_at: shown(row.last_seen_at),
         ip: row.ip,
-        user_agent: if row.user_agent.is_empty() { "Unknown browser".to_owned() } else { row.user_agent },
+        user_agent: if row.user_agent.is_empty() {
+            "Unknown browser".to_owned()
+        } else {
+            row.user_agent
+        },
         is_this: SessionId(row.id) == own,
     }
 }
@@ -122,12 +124,15 @@ pub async fn change_tenant(post: Post<of::ManageTenant>) -> Result<HttpResponse,
     let Post { visit, form } = post;
     let wishes = (form.get("tenant_name"), form.get("time_zone"));
     let error = match try_to_change(&visit, wishes, form.get("etag")).await {
-        Ok(()) => return Ok(visit.see(PAGE, NoticeKind::Success, "The tenant's settings were saved.")),
+        Ok(()) => {
+            return Ok(visit.see(PAGE, NoticeKind::Success, "The tenant's settings were saved."));
+        }
         Err(error) => error,
     };
     let mut mistakes = Mistakes::of(error)?;
     let mut settings = settings_page(&visit).await?;
-    settings.tenant = TenantForm { name: form.field("tenant_name"), time_zone: form.field("time_zone") };
+    settings.tenant =
+        TenantForm { name: form.field("tenant_name"), time_zone: form.field("time_zone") };
     mistakes.at("/name", "The name", &mut settings.tenant.name);
     mistakes.at("/time_zone", "The time zone", &mut settings.tenant.time_zone);
     settings.shell.notice = mistakes.rest().map(|text| Notice { kind: NoticeKind::Error, text });
@@ -159,31 +164,49 @@ pub async fn change_password(post: Post<of::SeeSelf>) -> Result<HttpResponse, Ap
     let secret = |name: &str| Secret::new(form.raw(name).to_owned());
     let current = visit.session.has_password.then(|| secret("current_password"));
     let client = Client::of(visit.request());
-    let changed = people::change_password(&visit.state, &visit.session, current, secret("new_password"), &client).await;
+    let changed = people::change_password(
+        &visit.state,
+        &visit.session,
+        current,
+        secret("new_password"),
+        &client,
+    )
+    .await;
     let error = match changed {
         Ok(cookie) => {
-            let mut response = visit.see(PAGE, NoticeKind::Success, "Your password was changed. All other sessions ended.");
+            let mut response = visit.see(
+                PAGE,
+                NoticeKind::Success,
+                "Your password was changed. All other sessions ended.",
+            );
             response.add_cookie(&cookie).map_err(ApiError::internal)?;
             return Ok(response);
         }
-        Err(ApiError::TooMany(seconds)) => {
-            ApiError::invalid("/password", format!("was wrong too often: wait {seconds} seconds and try again"))
-        }
+        Err(ApiError::TooMany(seconds)) => ApiError::invalid(
+            "/password",
+            format!("was wrong too often: wait {seconds} seconds and try again"),
+        ),
         Err(error) => error,
     };
     let mut mistakes = Mistakes::of(error)?;
     let mut settings = settings_page(&visit).await?;
     settings.password.current_error = mistakes.take("/password", "The current password");
-    settings.password.new_error = mistakes.take("/new_password", "The new password").or_else(|| mistakes.rest());
+    settings.password.new_error =
+        mistakes.take("/new_password", "The new password").or_else(|| mistakes.rest());
     page_with_mistakes(&settings)
 }
 
 /// `POST /console/sessions/{id}/end`.
-pub async fn end_session(post: Post<of::SeeSelf>, id: web::Path<SessionId>) -> Result<HttpResponse, ApiError> {
+pub async fn end_session(
+    post: Post<of::SeeSelf>,
+    id: web::Path<SessionId>,
+) -> Result<HttpResponse, ApiError> {
     let Post { visit, .. } = post;
     match session::kill(&visit.state, visit.session.person.id, *id).await {
         // It ended by itself meanwhile.
-        Ok(()) | Err(ApiError::NotFound) => Ok(visit.see(PAGE, NoticeKind::Success, "Signed out there.")),
+        Ok(()) | Err(ApiError::NotFound) => {
+            Ok(visit.see(PAGE, NoticeKind::Success, "Signed out there."))
+        }
         Err(error) => Err(error),
     }
 }
@@ -215,7 +238,14 @@ pub async fn create_token(post: Post<of::ManageTenant>) -> Result<HttpResponse, 
     let created = match token_wishes(&post, &settings.shell) {
         Ok((role, expires_at)) => {
             let name = post.form.get("token_name");
-            management_tokens::create(&post.visit.state.db, &post.visit.actor, name, role, expires_at).await
+            management_tokens::create(
+                &post.visit.state.db,
+                &post.visit.actor,
+                name,
+                role,
+                expires_at,
+            )
+            .await
         }
         Err(error) => Err(error),
     };
@@ -223,7 +253,8 @@ pub async fn create_token(post: Post<of::ManageTenant>) -> Result<HttpResponse, 
         Ok(minted) => {
             let mut settings = settings_page(&post.visit).await?;
             let name = post.form.get("token_name").to_owned();
-            settings.created = Some(CreatedToken { name, secret: minted.secret.expose().to_owned() });
+            settings.created =
+                Some(CreatedToken { name, secret: minted.secret.expose().to_owned() });
             return page(&settings);
         }
         Err(error) => error,
@@ -244,7 +275,10 @@ pub async fn create_token(post: Post<of::ManageTenant>) -> Result<HttpResponse, 
 }
 
 /// The role and the end of the token that is asked for; all mistakes at once.
-fn token_wishes(post: &Post<of::ManageTenant>, shell: &Shell) -> Result<(Role, DateTime<Utc>), ApiError> {
+fn token_wishes(
+    post: &Post<of::ManageTenant>,
+    shell: &Shell,
+) -> Result<(Role, DateTime<Utc>), ApiError> {
     let role = Role::from_name(post.form.get("token_role"));
     // A token that expires on a day lives through it.
     let day = post.form.get("token_expires").parse::<Date>().ok();
@@ -252,8 +286,11 @@ fn token_wishes(post: &Post<of::ManageTenant>, shell: &Shell) -> Result<(Role, D
     match (role, ends) {
         (Some(role), Some(ends)) => Ok((role, ends)),
         (role, ends) => {
-            let no_role = role.is_none().then(|| FieldError::new("/role", "must be one from the list"));
-            let no_end = ends.is_none().then(|| FieldError::new("/expires_at", "must be a day like 2027-01-31"));
+            let no_role =
+                role.is_none().then(|| FieldError::new("/role", "must be one from the list"));
+            let no_end = ends
+                .is_none()
+                .then(|| FieldError::new("/expires_at", "must be a day like 2027-01-31"));
             Err(ApiError::Invalid(no_role.into_iter().chain(no_end).collect()))
         }
     }
@@ -276,7 +313,10 @@ async fn revoke_page(
     Ok(RevokeTokenPage { token, typed, shell: visit.shell(Nav::Settings).await? })
 }
 
-async fn token(visit: &Visit<of::ManageTenant>, id: ManagementTokenId) -> Result<TokenRow, ApiError> {
+async fn token(
+    visit: &Visit<of::ManageTenant>,
+    id: ManagementTokenId,
+) -> Result<TokenRow, ApiError> {
     let rows = management_tokens::list(&visit.state, &visit.actor, None, TOKENS_MAX).await?;
     rows.into_iter().find(|row| row.id == id.0).map(token_row).ok_or(ApiError::NotFound)
 }

@@ -43,7 +43,10 @@ const SET_PASSWORD: &str = "/set-password";
 const HOME: &str = "/console";
 
 /// `GET /sign-in`.
-pub async fn sign_in_page(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn sign_in_page(
+    request: HttpRequest,
+    state: web::Data<State>,
+) -> Result<HttpResponse, ApiError> {
     let token = FormToken::of(&request);
     let next = query(&request, "next");
     let shown = SignInPage {
@@ -57,7 +60,11 @@ pub async fn sign_in_page(request: HttpRequest, state: web::Data<State>) -> Resu
 }
 
 /// `POST /sign-in`.
-pub async fn sign_in(request: HttpRequest, state: web::Data<State>, form: Form) -> Result<HttpResponse, ApiError> {
+pub async fn sign_in(
+    request: HttpRequest,
+    state: web::Data<State>,
+    form: Form,
+) -> Result<HttpResponse, ApiError> {
     let token = FormToken::checked(&request, &form)?;
     let next = local_path(form.get("next"));
     let error = match enter(&request, &state, &form, next).await {
@@ -66,8 +73,12 @@ pub async fn sign_in(request: HttpRequest, state: web::Data<State>, form: Form) 
     };
     let text = match &error {
         ApiError::WrongCredentials => "The e-mail address or the password is wrong.".to_owned(),
-        ApiError::Forbidden => "You are not a member of any tenant any more. Ask for an invitation.".to_owned(),
-        ApiError::TooMany(seconds) => format!("Too many tries. Wait {seconds} seconds and try again."),
+        ApiError::Forbidden => {
+            "You are not a member of any tenant any more. Ask for an invitation.".to_owned()
+        }
+        ApiError::TooMany(seconds) => {
+            format!("Too many tries. Wait {seconds} seconds and try again.")
+        }
         _ => return Err(error),
     };
     let again = SignInPage {
@@ -80,7 +91,12 @@ pub async fn sign_in(request: HttpRequest, state: web::Data<State>, form: Form) 
     refused(&again, &error)
 }
 
-async fn enter(request: &HttpRequest, state: &State, form: &Form, next: &str) -> Result<HttpResponse, ApiError> {
+async fn enter(
+    request: &HttpRequest,
+    state: &State,
+    form: &Form,
+    next: &str,
+) -> Result<HttpResponse, ApiError> {
     let client = Client::of(request);
     let password = Secret::new(form.raw("password").to_owned());
     let person = sign_in::sign_in(state, form.get("email"), password, &client).await?;
@@ -93,7 +109,12 @@ async fn enter(request: &HttpRequest, state: &State, form: &Form, next: &str) ->
 }
 
 /// Begins a session in the place of the one that the browser had.
-async fn begin(request: &HttpRequest, state: &State, person: PersonId, next: &str) -> Result<HttpResponse, ApiError> {
+async fn begin(
+    request: &HttpRequest,
+    state: &State,
+    person: PersonId,
+    next: &str,
+) -> Result<HttpResponse, ApiError> {
     if let Ok(old) = session::session_of(request).await {
         session::end(state, &old).await?;
     }
@@ -102,7 +123,10 @@ async fn begin(request: &HttpRequest, state: &State, person: PersonId, next: &st
 }
 
 /// `GET /sign-in/link?token=…`: shows a button. Mail scanners follow links, people press buttons.
-pub async fn link_page(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn link_page(
+    request: HttpRequest,
+    state: web::Data<State>,
+) -> Result<HttpResponse, ApiError> {
     let token = FormToken::of(&request);
     let secret = Secret::new(query(&request, "token"));
     let link = match sign_in::peek_link(&state, &secret).await {
@@ -110,8 +134,12 @@ pub async fn link_page(request: HttpRequest, state: web::Data<State>) -> Result<
         Err(ApiError::NotFound) => Link::Expired,
         Err(error) => return Err(error),
     };
-    let shown =
-        SignInLinkPage { theme: theme(&request), csrf: token.value.clone(), token: secret.expose().to_owned(), link };
+    let shown = SignInLinkPage {
+        theme: theme(&request),
+        csrf: token.value.clone(),
+        token: secret.expose().to_owned(),
+        link,
+    };
     Ok(token.remembered(page(&shown)?, &state))
 }
 
@@ -121,7 +149,11 @@ pub async fn short_link(token: web::Path<String>) -> HttpResponse {
 }
 
 /// `POST /sign-in/link`: uses the link.
-pub async fn use_link(request: HttpRequest, state: web::Data<State>, form: Form) -> Result<HttpResponse, ApiError> {
+pub async fn use_link(
+    request: HttpRequest,
+    state: web::Data<State>,
+    form: Form,
+) -> Result<HttpResponse, ApiError> {
     let token = FormToken::checked(&request, &form)?;
     let secret = Secret::new(form.get("token").to_owned());
     let followed = match sign_in::peek_link(&state, &secret).await {
@@ -153,14 +185,21 @@ async fn follow(
             // The page for the first password sends on who has one.
             begin(request, state, person.id, SET_PASSWORD).await
         }
-        Wants::NewPassword => with_cookie(see(SET_PASSWORD), &invitation_cookie(state, secret.expose())),
+        Wants::NewPassword => {
+            with_cookie(see(SET_PASSWORD), &invitation_cookie(state, secret.expose()))
+        }
         Wants::SignIn => {
-            let session = session::session_of(request).await.ok().filter(|session| session.person.email == link.email);
+            let session = session::session_of(request)
+                .await
+                .ok()
+                .filter(|session| session.person.email == link.email);
             let Some(session) = session else {
                 let back = format!("/sign-in/link?token={}", percent_encoded(secret.expose()));
                 return Ok(see(&format!("/sign-in?next={}", percent_encoded(&back))));
             };
-            let person = sign_in::use_link(state, secret, Proof::SignedIn(session.person.id), &client).await?;
+            let person =
+                sign_in::use_link(state, secret, Proof::SignedIn(session.person.id), &client)
+                    .await?;
             enter_joined(state, &session, person.id, link.tenant_name.as_deref(), &client).await?;
             Ok(see(HOME))
         }
@@ -184,7 +223,10 @@ async fn enter_joined(
 }
 
 /// `GET /set-password`: for who came by an invitation, or is signed in and has no password.
-pub async fn set_password_page(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn set_password_page(
+    request: HttpRequest,
+    state: web::Data<State>,
+) -> Result<HttpResponse, ApiError> {
     if let Some((_, link)) = invitation(&request, &state).await? {
         let token = FormToken::of(&request);
         let shown = set_password(&request, token.value.clone(), link.email, None);
@@ -213,20 +255,27 @@ pub async fn set_first_password(
                 gone.make_removal();
                 with_cookie(begin(&request, &state, person.id, HOME).await?, &gone)
             }
-            Err(error) => password_again(error, |text| set_password(&request, token.value, link.email, text)),
+            Err(error) => {
+                password_again(error, |text| set_password(&request, token.value, link.email, text))
+            }
         };
     }
     let session = session::session_of(&request).await?;
     session::check_form(&request, &session, form.get("csrf"))?;
     match people::change_password(&state, &session, None, password, &Client::of(&request)).await {
         Ok(cookie) => with_cookie(see(HOME), &cookie),
-        Err(error) => {
-            password_again(error, |text| set_password(&request, session.csrf.clone(), session.person.email.clone(), text))
-        }
+        Err(error) => password_again(error, |text| {
+            set_password(&request, session.csrf.clone(), session.person.email.clone(), text)
+        }),
     }
 }
 
-fn set_password(request: &HttpRequest, csrf: String, email: String, error: Option<String>) -> SetPasswordPage {
+fn set_password(
+    request: &HttpRequest,
+    csrf: String,
+    email: String,
+    error: Option<String>,
+) -> SetPasswordPage {
     SetPasswordPage { theme: theme(request), csrf, email, error }
 }
 
@@ -240,7 +289,10 @@ fn password_again(
 }
 
 /// The invitation whose first password is being chosen, if there is one that can still be used.
-async fn invitation(request: &HttpRequest, state: &State) -> Result<Option<(Secret, sign_in::Link)>, ApiError> {
+async fn invitation(
+    request: &HttpRequest,
+    state: &State,
+) -> Result<Option<(Secret, sign_in::Link)>, ApiError> {
     let Some(cookie) = request.cookie(INVITATION) else { return Ok(None) };
     let secret = Secret::new(cookie.value().to_owned());
     match sign_in::peek_link(state, &secret).await {
@@ -262,7 +314,11 @@ fn invitation_cookie(state: &State, token: &str) -> Cookie<'static> {
 }
 
 /// `POST /sign-out`, and the same at `/console/sign-out`.
-pub async fn sign_out(request: HttpRequest, state: web::Data<State>, form: Form) -> Result<HttpResponse, ApiError> {
+pub async fn sign_out(
+    request: HttpRequest,
+    state: web::Data<State>,
+    form: Form,
+) -> Result<HttpResponse, ApiError> {
     let session = match session::session_of(&request).await {
         Ok(session) => session,
         Err(ApiError::Unauthenticated) => return Ok(see("/sign-in")),
@@ -292,7 +348,8 @@ pub async fn choose_tenant(post: Post<of::SeeSelf>) -> Result<HttpResponse, ApiE
     let Ok(tenant) = form.get("tenant").parse() else {
         return Ok(visit.see(HOME, NoticeKind::Error, "Choose a tenant from the list."));
     };
-    session::choose_tenant(&visit.state, &visit.session, tenant, &Client::of(visit.request())).await?;
+    session::choose_tenant(&visit.state, &visit.session, tenant, &Client::of(visit.request()))
+        .await?;
     Ok(see(HOME))
 }
 
@@ -305,7 +362,9 @@ struct FormToken {
 
 impl FormToken {
     fn of(request: &HttpRequest) -> Self {
-        let is_sane = |value: &String| value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_sane = |value: &String| {
+            value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
         match request.cookie(FORM).map(|cookie| cookie.value().to_owned()).filter(is_sane) {
             Some(value) => Self { value, is_new: false },
             None => Self { value: to_hex(&rand::random::<[u8; 32]>()), is_new: true },
@@ -315,7 +374,8 @@ impl FormToken {
     fn checked(request: &HttpRequest, form: &Form) -> Result<Self, ApiError> {
         session::check_origin(request)?;
         let token = Self::of(request);
-        let agrees = verify_slices_are_equal(token.value.as_bytes(), form.get("csrf").as_bytes()).is_ok();
+        let agrees =
+            verify_slices_are_equal(token.value.as_bytes(), form.get("csrf").as_bytes()).is_ok();
         if agrees { Ok(token) } else { Err(ApiError::CrossSite) }
     }
 
@@ -354,7 +414,8 @@ fn refused(page: &impl Template, error: &ApiError) -> Result<HttpResponse, ApiEr
 }
 
 fn query(request: &HttpRequest, name: &str) -> String {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
+    let pairs: Vec<(String, String)> =
+        serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
     pairs.into_iter().find(|(key, _)| key == name).map_or(String::new(), |(_, value)| value)
 }
 
@@ -374,12 +435,27 @@ mod tests {
 
     #[test]
     fn next_never_leaves_the_console() {
-        for ours in ["/console/requests?status=errors", "/operator/tenants", "/", "/sign-in/link?token=tgl_x"] {
+        for ours in [
+            "/console/requests?status=errors",
+            "/operator/tenants",
+            "/",
+            "/sign-in/link?token=tgl_x",
+        ] {
             assert_eq!(local_path(ours), ours);
         }
         for other in [
-            "", "console", "//evil.example", "/\\evil.example", "/a\\b", "https://evil.example", "/\t/evil.example",
-            "/\n/evil.example", "javascript:alert(1)", "/sign-in", "/sign-in?next=/sign-in", &format!("/{}", "x".repeat(2_000)),
+            "",
+            "console",
+            "//evil.example",
+            "/\\evil.example",
+            "/a\\b",
+            "https://evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "javascript:alert(1)",
+            "/sign-in",
+            "/sign-in?next=/sign-in",
+            &format!("/{}", "x".repeat(2_000)),
         ] {
             assert_eq!(local_path(other), HOME, "{other}");
         }

@@ -52,7 +52,10 @@ impl<P: Requires> FromRequest for Visit<P> {
             let session = session::session_of(&request).await?;
             let actor = session::actor_of(&request).await?;
             actor.require(P::PERMISSION)?;
-            let state = request.app_data::<web::Data<State>>().cloned().ok_or_else(|| ApiError::internal("no state"))?;
+            let state = request
+                .app_data::<web::Data<State>>()
+                .cloned()
+                .ok_or_else(|| ApiError::internal("no state"))?;
             Ok(Self { actor, session, state, request, permission: PhantomData })
         })
     }
@@ -80,12 +83,20 @@ impl<P> Visit<P> {
         let mut tx = self.state.db.system().await?;
         let tenants = store::people::memberships(&mut tx, self.session.person.id).await?;
         let own = store::tenants::of(&mut tx, &[self.actor.tenant.0]).await?.pop();
-        let member_of = tenants.into_iter().map(|row| TenantRef { id: TenantId(row.tenant_id).to_string(), name: row.tenant_name });
+        let member_of = tenants.into_iter().map(|row| TenantRef {
+            id: TenantId(row.tenant_id).to_string(),
+            name: row.tenant_name,
+        });
         let mut tenants: Vec<_> = member_of.collect();
-        let own_ref = own.as_ref().map(|row| TenantRef { id: self.actor.tenant.to_string(), name: row.name.clone() });
+        let own_ref = own
+            .as_ref()
+            .map(|row| TenantRef { id: self.actor.tenant.to_string(), name: row.name.clone() });
         // An operator may look into a tenant that they are no member of.
         tenants.extend(own_ref.clone().filter(|own| !tenants.contains(own)));
-        let zone = own.as_ref().and_then(|row| TimeZone::get(&row.time_zone).ok()).unwrap_or(TimeZone::UTC);
+        let zone = own
+            .as_ref()
+            .and_then(|row| TimeZone::get(&row.time_zone).ok())
+            .unwrap_or(TimeZone::UTC);
         let may = |permission| self.actor.may(permission);
         Ok(Shell {
             tenant: own_ref,
@@ -121,7 +132,10 @@ impl<P> Visit<P> {
 
     /// A parameter of the address; empty if it is not there.
     pub fn query(&self, name: &str) -> String {
-        self.queries().into_iter().find(|(key, _)| key == name).map_or(String::new(), |(_, value)| value)
+        self.queries()
+            .into_iter()
+            .find(|(key, _)| key == name)
+            .map_or(String::new(), |(_, value)| value)
     }
 
     /// All parameters of the address.
@@ -152,7 +166,8 @@ impl<P> Post<P> {
         }
         let actor = &self.visit.actor;
         let mut tx = self.visit.state.db.tenant(actor.tenant).await?;
-        let known = store::idempotency::take(&mut tx, &actor.id(), &format!("console/{once}"), b"").await?;
+        let known =
+            store::idempotency::take(&mut tx, &actor.id(), &format!("console/{once}"), b"").await?;
         tx.commit().await?;
         Ok(known.is_none())
     }
@@ -161,7 +176,12 @@ impl<P> Post<P> {
     pub async fn may_repeat(&self) -> Result<(), ApiError> {
         let actor = &self.visit.actor;
         let mut tx = self.visit.state.db.tenant(actor.tenant).await?;
-        store::idempotency::give_back(&mut tx, &actor.id(), &format!("console/{}", self.form.get("once"))).await?;
+        store::idempotency::give_back(
+            &mut tx,
+            &actor.id(),
+            &format!("console/{}", self.form.get("once")),
+        )
+        .await?;
         Ok(tx.commit().await?)
     }
 }

@@ -69,7 +69,8 @@ impl Wishes {
             errors.push(FieldError::new("/models", "at most 200"));
         }
         for (index, pattern) in self.models.iter().enumerate() {
-            if pattern.is_empty() || pattern.len() > 256 || pattern.chars().any(char::is_whitespace) {
+            if pattern.is_empty() || pattern.len() > 256 || pattern.chars().any(char::is_whitespace)
+            {
                 errors.push(FieldError::new(
                     format!("/models/{index}"),
                     "must be a route, a target or a glob like \"openai/*\", of 1 to 256 characters without spaces",
@@ -82,7 +83,10 @@ impl Wishes {
             ("/limits/concurrent", self.concurrent),
         ] {
             if limit.is_some_and(|limit| !(1..=MOST).contains(&limit)) {
-                errors.push(FieldError::new(pointer, format!("must be 1 to {MOST}; leave it out for no limit")));
+                errors.push(FieldError::new(
+                    pointer,
+                    format!("must be 1 to {MOST}; leave it out for no limit"),
+                ));
             }
         }
         if self.expires_at.is_some_and(|at| at <= now) {
@@ -140,8 +144,13 @@ pub async fn change(
     if before.version != version {
         return Err(ApiError::Stale);
     }
-    if checked.0.expires_at != before.expires_at && checked.0.expires_at.is_some_and(|at| at <= Utc::now()) {
-        return Err(ApiError::invalid("/expires_at", "must be in the future; to end the key now, revoke it"));
+    if checked.0.expires_at != before.expires_at
+        && checked.0.expires_at.is_some_and(|at| at <= Utc::now())
+    {
+        return Err(ApiError::invalid(
+            "/expires_at",
+            "must be in the future; to end the key now, revoke it",
+        ));
     }
     store::change(&mut tx, id, version, &checked.settings()).await?;
     let detail = json!({ "before": shown(&wishes_of(&before)), "after": shown(&checked.0) });
@@ -232,14 +241,22 @@ fn marker(actor: &Actor, id: ApiKeyId) -> String {
 }
 
 /// Lists keys: members see their own, admins all.
-pub async fn list(state: &State, actor: &Actor, mut filter: store::Filter) -> Result<Vec<ApiKeyRow>, ApiError> {
+pub async fn list(
+    state: &State,
+    actor: &Actor,
+    mut filter: store::Filter,
+) -> Result<Vec<ApiKeyRow>, ApiError> {
     filter.member = only_of(actor);
     let mut tx = state.db.tenant(actor.tenant).await?;
     Ok(store::list(&mut tx, &filter).await?)
 }
 
 /// A page of keys with what they did, in the order that was asked for: members see their own, admins all.
-pub async fn look_through(state: &State, actor: &Actor, mut question: Question) -> Result<Vec<ListedKey>, ApiError> {
+pub async fn look_through(
+    state: &State,
+    actor: &Actor,
+    mut question: Question,
+) -> Result<Vec<ListedKey>, ApiError> {
     question.member = only_of(actor);
     let mut tx = state.db.tenant(actor.tenant).await?;
     Ok(api_key_list::page(&mut tx, &question).await?)

@@ -68,12 +68,19 @@ pub struct ApiKeyFacts {
 }
 
 /// Applies a document. Returns what changed, in words.
-pub async fn apply(state: &State, actor: &Actor, application: &Application) -> Result<Vec<String>, ApiError> {
+pub async fn apply(
+    state: &State,
+    actor: &Actor,
+    application: &Application,
+) -> Result<Vec<String>, ApiError> {
     let document = read(&application.document)?;
     let mut tx = state.db.tenant(actor.tenant).await?;
     let before = current(&mut tx, actor).await?;
     if let Some(name) = document.tenants.keys().find(|name| **name != before.tenant.name) {
-        let message = format!("the document is of tenant \"{name}\", and you are in \"{}\"", before.tenant.name);
+        let message = format!(
+            "the document is of tenant \"{name}\", and you are in \"{}\"",
+            before.tenant.name
+        );
         return Err(ApiError::invalid("/document", message));
     }
     let mut work = Work { state, actor, document: &document, before, changes: Vec::new() };
@@ -88,7 +95,14 @@ pub async fn apply(state: &State, actor: &Actor, application: &Application) -> R
     if application.dry_run || changes.is_empty() {
         return Ok(changes);
     }
-    audited(&mut tx, actor, "config.applied", &actor.tenant.to_string(), json!({ "changes": changes })).await?;
+    audited(
+        &mut tx,
+        actor,
+        "config.applied",
+        &actor.tenant.to_string(),
+        json!({ "changes": changes }),
+    )
+    .await?;
     store::world::advance(&mut tx).await?;
     tx.commit().await?;
     Ok(changes)
@@ -166,13 +180,18 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn providers(&mut self, tx: &mut TenantTx, application: &Application) -> Result<(), ApiError> {
+    async fn providers(
+        &mut self,
+        tx: &mut TenantTx,
+        application: &Application,
+    ) -> Result<(), ApiError> {
         let tables = tables(&application.document, "providers")?;
         for (name, mut spec) in tables {
             if let Value::Object(object) = &mut spec {
                 object.remove("keys");
             }
-            check_spec(self.state, &spec).map_err(|error| in_document(error, &format!("providers.{name}")))?;
+            check_spec(self.state, &spec)
+                .map_err(|error| in_document(error, &format!("providers.{name}")))?;
             let known = self.before.providers.iter().find(|row| row.name == name);
             let id = match known {
                 Some(row) if row.spec == spec => ProviderId(row.id),
@@ -183,7 +202,13 @@ impl Work<'_> {
                 }
                 None => {
                     let id = ProviderId::new();
-                    store::providers::create(tx, id, &super::providers::provider_name(&name)?, &spec).await?;
+                    store::providers::create(
+                        tx,
+                        id,
+                        &super::providers::provider_name(&name)?,
+                        &spec,
+                    )
+                    .await?;
                     self.changes.push(format!("provider {name} created"));
                     id
                 }
@@ -207,27 +232,43 @@ impl Work<'_> {
         application: &Application,
     ) -> Result<(), ApiError> {
         let Some(entry) = self.document.providers.get(name) else { return Ok(()) };
-        let known: Vec<_> =
-            self.before.provider_keys.iter().filter(|row| row.provider_id == provider.0).cloned().collect();
+        let known: Vec<_> = self
+            .before
+            .provider_keys
+            .iter()
+            .filter(|row| row.provider_id == provider.0)
+            .cloned()
+            .collect();
         let mut kept = BTreeSet::new();
         for (index, key) in entry.keys.iter().enumerate() {
             let place = format!("providers.{name}.keys[{index}]");
             let weight = i32::try_from(key.weight).unwrap_or(i32::MAX);
             let existing = match &key.secret {
                 SecretRef::ProviderKey(id) => {
-                    let id: ProviderKeyId =
-                        id.parse().map_err(|error| ApiError::invalid("/document", format!("{place}: {error}")))?;
+                    let id: ProviderKeyId = id.parse().map_err(|error| {
+                        ApiError::invalid("/document", format!("{place}: {error}"))
+                    })?;
                     let row = known.iter().find(|row| row.id == id.0).ok_or_else(|| {
-                        ApiError::invalid("/document", format!("{place}: provider {name} has no provider key {id}"))
+                        ApiError::invalid(
+                            "/document",
+                            format!("{place}: provider {name} has no provider key {id}"),
+                        )
                     })?;
                     Some(row)
                 }
                 SecretRef::Env(_) | SecretRef::File(_) | SecretRef::Inline(_) => {
-                    let secret = sent_secret(application, name, index)
-                        .ok_or_else(|| ApiError::invalid("/provider_secrets", format!("{place}: the secret was not sent")))?;
-                    provider_keys::check_secret(secret).map_err(|error| in_document(error, &place))?;
+                    let secret = sent_secret(application, name, index).ok_or_else(|| {
+                        ApiError::invalid(
+                            "/provider_secrets",
+                            format!("{place}: the secret was not sent"),
+                        )
+                    })?;
+                    provider_keys::check_secret(secret)
+                        .map_err(|error| in_document(error, &place))?;
                     let fingerprint = self.state.keys.audit_hint(secret);
-                    let found = known.iter().find(|row| row.fingerprint == fingerprint && !kept.contains(&row.id));
+                    let found = known
+                        .iter()
+                        .find(|row| row.fingerprint == fingerprint && !kept.contains(&row.id));
                     if found.is_none() {
                         self.add_provider_key(tx, provider, secret, &fingerprint, weight).await?;
                         self.changes.push(format!("provider key of {name} added ({fingerprint})"));
@@ -239,7 +280,8 @@ impl Work<'_> {
                 kept.insert(row.id);
                 if row.weight != weight {
                     store::provider_keys::set_weight(tx, ProviderKeyId(row.id), weight).await?;
-                    self.changes.push(format!("provider key of {name} changed ({})", row.fingerprint));
+                    self.changes
+                        .push(format!("provider key of {name} changed ({})", row.fingerprint));
                 }
             }
         }
@@ -301,7 +343,13 @@ impl Work<'_> {
                     self.changes.push(format!("route {name} changed"));
                 }
                 None => {
-                    store::routes::create(tx, RouteId::new(), &super::name(&name, "/document")?, &spec).await?;
+                    store::routes::create(
+                        tx,
+                        RouteId::new(),
+                        &super::name(&name, "/document")?,
+                        &spec,
+                    )
+                    .await?;
                     self.changes.push(format!("route {name} created"));
                 }
             }
@@ -309,12 +357,20 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn api_keys(&mut self, tx: &mut TenantTx, application: &Application) -> Result<(), ApiError> {
+    async fn api_keys(
+        &mut self,
+        tx: &mut TenantTx,
+        application: &Application,
+    ) -> Result<(), ApiError> {
         let Some(entry) = self.document.tenants.values().next() else { return Ok(()) };
         for (name, key) in &entry.api_keys {
             let place = format!("tenants.{}.api_keys.{name}", self.before.tenant.name);
-            let (hash, last4) = facts(name, key, application)
-                .ok_or_else(|| ApiError::invalid("/api_keys", format!("{place}: its sha256 and last4 were not sent, or cannot be read")))?;
+            let (hash, last4) = facts(name, key, application).ok_or_else(|| {
+                ApiError::invalid(
+                    "/api_keys",
+                    format!("{place}: its sha256 and last4 were not sent, or cannot be read"),
+                )
+            })?;
             let name = super::name(name, "/document")?;
             let models: Vec<_> = key.models.iter().map(|at| at.value.clone()).collect();
             let limit = |limit: Option<u64>| limit.and_then(|limit| i64::try_from(limit).ok());
@@ -325,10 +381,14 @@ impl Work<'_> {
                 requests_per_minute: limit(key.limits.requests_per_minute),
                 tokens_per_minute: limit(key.limits.tokens_per_minute),
                 concurrent: limit(key.limits.concurrent),
-                expires_at: key.expires.and_then(|at| DateTime::<Utc>::from_timestamp(at.as_second(), 0)),
+                expires_at: key
+                    .expires
+                    .and_then(|at| DateTime::<Utc>::from_timestamp(at.as_second(), 0)),
             };
-            let member = key.member.as_deref().map(|email| self.member(email, &place)).transpose()?;
-            let Some(row) = self.before.api_keys.iter().find(|row| row.name == name).cloned() else {
+            let member =
+                key.member.as_deref().map(|email| self.member(email, &place)).transpose()?;
+            let Some(row) = self.before.api_keys.iter().find(|row| row.name == name).cloned()
+            else {
                 let origin = Origin {
                     id: ApiKeyId::new(),
                     hash: hash.as_bytes(),
@@ -347,13 +407,20 @@ impl Work<'_> {
                 && row.requests_per_minute == settings.requests_per_minute
                 && row.tokens_per_minute == settings.tokens_per_minute
                 && row.concurrent == settings.concurrent
-                && row.expires_at.map(|at| at.timestamp()) == settings.expires_at.map(|at| at.timestamp());
+                && row.expires_at.map(|at| at.timestamp())
+                    == settings.expires_at.map(|at| at.timestamp());
             if !same {
                 store::api_keys::change(tx, id, row.version, &settings).await?;
                 self.changes.push(format!("API key {name} changed"));
             }
             if row.hash != hash.as_bytes() {
-                store::api_keys::set_hash(tx, id, hash.as_bytes(), last4.as_deref().unwrap_or("····")).await?;
+                store::api_keys::set_hash(
+                    tx,
+                    id,
+                    hash.as_bytes(),
+                    last4.as_deref().unwrap_or("····"),
+                )
+                .await?;
                 self.changes.push(format!("API key {name} has another secret"));
             }
         }
@@ -370,9 +437,12 @@ impl Work<'_> {
             }
         }
         for budget in &entry.budgets {
-            let key = |at: &At<String>| keys.iter().find(|key| key.name == at.value).map(|key| ApiKeyId(key.id));
-            let settings = super::budgets::check(self.budget(budget, budget.api_key.as_ref().and_then(key))?)
-                .map_err(|error| in_document(error, &format!("budget \"{}\"", budget.name)))?;
+            let key = |at: &At<String>| {
+                keys.iter().find(|key| key.name == at.value).map(|key| ApiKeyId(key.id))
+            };
+            let settings =
+                super::budgets::check(self.budget(budget, budget.api_key.as_ref().and_then(key))?)
+                    .map_err(|error| in_document(error, &format!("budget \"{}\"", budget.name)))?;
             match self.before.budgets.iter().find(|row| row.name == budget.name) {
                 Some(row) if same(&super::budgets::settings_of(row), &settings) => {}
                 Some(row) => {
@@ -388,7 +458,11 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn budget(&self, entry: &BudgetEntry, api_key: Option<ApiKeyId>) -> Result<BudgetSettings, ApiError> {
+    fn budget(
+        &self,
+        entry: &BudgetEntry,
+        api_key: Option<ApiKeyId>,
+    ) -> Result<BudgetSettings, ApiError> {
         let place = format!("budget \"{}\"", entry.name);
         let member = entry.member.as_ref().map(|at| self.member(&at.value, &place)).transpose()?;
         Ok(BudgetSettings {
@@ -399,7 +473,10 @@ impl Work<'_> {
             member,
             api_key,
             provider: entry.provider.as_ref().map(|at| at.value.clone()),
-            models: entry.models.as_ref().map(|all| all.iter().map(|at| at.value.clone()).collect()),
+            models: entry
+                .models
+                .as_ref()
+                .map(|all| all.iter().map(|at| at.value.clone()).collect()),
             on_exceed: match entry.on_exceed {
                 OnExceed::Block => "block",
                 OnExceed::Alert => "alert",
@@ -441,11 +518,19 @@ fn same(a: &BudgetSettings, b: &BudgetSettings) -> bool {
     format!("{a:?}") == format!("{b:?}")
 }
 
-fn sent_secret<'a>(application: &'a Application, provider: &str, index: usize) -> Option<&'a Secret> {
+fn sent_secret<'a>(
+    application: &'a Application,
+    provider: &str,
+    index: usize,
+) -> Option<&'a Secret> {
     application.provider_secrets.get(provider)?.get(index)?.as_ref().map(|text| &text.0)
 }
 
-fn facts(name: &str, key: &ApiKeyEntry, application: &Application) -> Option<(ApiKeyHash, Option<String>)> {
+fn facts(
+    name: &str,
+    key: &ApiKeyEntry,
+    application: &Application,
+) -> Option<(ApiKeyHash, Option<String>)> {
     match key.secret.as_ref()? {
         ApiKeySecret::Sha256(hash) => Some((*hash, None)),
         ApiKeySecret::Plain(_) => {
@@ -459,13 +544,19 @@ fn facts(name: &str, key: &ApiKeyEntry, application: &Application) -> Option<(Ap
 /// A mistake at a field is a mistake in the document here.
 fn in_document(error: ApiError, place: &str) -> ApiError {
     let ApiError::Invalid(errors) = error else { return error };
-    let told = |error: FieldError| FieldError::new("/document", format!("{place}{}: {}", error.pointer.replace('/', "."), error.message));
+    let told = |error: FieldError| {
+        FieldError::new(
+            "/document",
+            format!("{place}{}: {}", error.pointer.replace('/', "."), error.message),
+        )
+    };
     ApiError::Invalid(errors.into_iter().map(told).collect())
 }
 
 /// The named tables of a document as JSON.
 fn tables(text: &str, name: &str) -> Result<BTreeMap<String, Value>, ApiError> {
-    let mut root: toml::Table = text.parse().map_err(|_| ApiError::invalid("/document", "is no TOML"))?;
+    let mut root: toml::Table =
+        text.parse().map_err(|_| ApiError::invalid("/document", "is no TOML"))?;
     let Some(toml::Value::Table(tables)) = root.remove(name) else { return Ok(BTreeMap::new()) };
     tables
         .into_iter()

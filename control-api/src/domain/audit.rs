@@ -1,5 +1,6 @@
 //! The audit log: reading it, and verifying its chains.
 
+use crate::{access::Actor, state::State};
 use crate::{
     error::ApiError,
     store::{
@@ -7,7 +8,6 @@ use crate::{
         audit_log::{self, Entry, Filter},
     },
 };
-use crate::{access::Actor, state::State};
 use uuid::Uuid;
 
 /// A page of the tenant's log.
@@ -56,7 +56,12 @@ pub async fn verify_own(state: &State, actor: &Actor) -> Result<Chain, ApiError>
     verify(&mut tx, chain, head, &hash).await
 }
 
-async fn verify(tx: &mut SystemTx, chain: Uuid, head: i64, head_hash: &[u8]) -> Result<Chain, ApiError> {
+async fn verify(
+    tx: &mut SystemTx,
+    chain: Uuid,
+    head: i64,
+    head_hash: &[u8],
+) -> Result<Chain, ApiError> {
     const PAGE: i64 = 1_000;
     let (mut seq, mut hash) = (0, Vec::new());
     loop {
@@ -74,7 +79,11 @@ async fn verify(tx: &mut SystemTx, chain: Uuid, head: i64, head_hash: &[u8]) -> 
         }
     }
     let ends_elsewhere = seq != head || hash != head_hash;
-    let broken = ends_elsewhere.then_some(Broken { chain, seq: seq.min(head) + 1, why: "the end of the chain is not where it was" });
+    let broken = ends_elsewhere.then_some(Broken {
+        chain,
+        seq: seq.min(head) + 1,
+        why: "the end of the chain is not where it was",
+    });
     Ok(Chain { chain, rows: seq, broken })
 }
 

@@ -26,7 +26,11 @@ pub async fn get(state: &State, actor: &Actor, id: BudgetId) -> Result<BudgetRow
 }
 
 /// Makes a budget.
-pub async fn create(state: &State, actor: &Actor, settings: Settings) -> Result<BudgetId, ApiError> {
+pub async fn create(
+    state: &State,
+    actor: &Actor,
+    settings: Settings,
+) -> Result<BudgetId, ApiError> {
     let settings = check(settings)?;
     let id = BudgetId::new();
     let mut tx = state.db.tenant(actor.tenant).await?;
@@ -59,7 +63,8 @@ pub async fn delete(state: &State, actor: &Actor, id: BudgetId) -> Result<(), Ap
     let before = get(state, actor, id).await?;
     let mut tx = state.db.tenant(actor.tenant).await?;
     store::delete(&mut tx, id).await?;
-    audited(&mut tx, actor, "budget.deleted", &id.to_string(), shown(&settings_of(&before))).await?;
+    audited(&mut tx, actor, "budget.deleted", &id.to_string(), shown(&settings_of(&before)))
+        .await?;
     publish(tx, "").await?;
     Ok(())
 }
@@ -94,7 +99,11 @@ pub fn check(mut settings: Settings) -> Result<Settings, ApiError> {
     if settings.models.as_ref().is_some_and(Vec::is_empty) {
         settings.models = None;
     }
-    if settings.models.as_ref().is_some_and(|models| models.len() > 200 || models.iter().any(|name| name.len() > 256)) {
+    if settings
+        .models
+        .as_ref()
+        .is_some_and(|models| models.len() > 200 || models.iter().any(|name| name.len() > 256))
+    {
         errors.push(FieldError::new("/models", "at most 200 of at most 256 characters"));
     }
     if errors.is_empty() { Ok(settings) } else { Err(ApiError::Invalid(errors)) }
@@ -157,6 +166,9 @@ mod tests {
         };
         let ApiError::Invalid(errors) = check(settings).unwrap_err() else { panic!() };
         let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/name", "/window", "/on_exceed", "/mode", "/on_outage", "/limit", "/alert_at"]);
+        assert_eq!(
+            pointers,
+            ["/name", "/window", "/on_exceed", "/mode", "/on_outage", "/limit", "/alert_at"]
+        );
     }
 }

@@ -7,8 +7,8 @@ use crate::{
     store::{budgets::BudgetRow, config::TenantConfig},
 };
 use serde_json::Value;
-use toml::{Table, Value as Toml};
 use tollgate_contract::{document, feed::to_hex, money::NanoUsd};
+use toml::{Table, Value as Toml};
 use uuid::Uuid;
 
 /// How a document calls tenants, teams, members, API keys and budgets.
@@ -27,7 +27,8 @@ pub fn compose(config: &TenantConfig, naming: Naming) -> Result<String, ApiError
         let mut spec = table(&row.spec);
         let keys = config.provider_keys.iter().filter(|key| key.provider_id == row.id).map(|key| {
             let mut entry = Table::new();
-            entry.insert("provider_key".to_owned(), Toml::String(ProviderKeyId(key.id).to_string()));
+            entry
+                .insert("provider_key".to_owned(), Toml::String(ProviderKeyId(key.id).to_string()));
             if key.weight != 1 {
                 entry.insert("weight".to_owned(), Toml::Integer(key.weight.into()));
             }
@@ -41,8 +42,16 @@ pub fn compose(config: &TenantConfig, naming: Naming) -> Result<String, ApiError
     });
     insert_table(&mut root, "providers", providers.collect());
     let specs = |name: &String, spec: &Value| (name.clone(), Toml::Table(table(spec)));
-    insert_table(&mut root, "models", config.models.iter().map(|row| specs(&row.name, &row.spec)).collect());
-    insert_table(&mut root, "routes", config.routes.iter().map(|row| specs(&row.name, &row.spec)).collect());
+    insert_table(
+        &mut root,
+        "models",
+        config.models.iter().map(|row| specs(&row.name, &row.spec)).collect(),
+    );
+    insert_table(
+        &mut root,
+        "routes",
+        config.routes.iter().map(|row| specs(&row.name, &row.spec)).collect(),
+    );
     let name = match naming {
         Naming::Ids => TenantId(config.tenant.id).to_string(),
         Naming::Names => config.tenant.name.clone(),
@@ -64,9 +73,14 @@ fn tenant(config: &TenantConfig, naming: Naming) -> Table {
     out.insert("timezone".to_owned(), Toml::String(config.tenant.time_zone.clone()));
     out.insert("unpriced".to_owned(), Toml::String(config.tenant.unpriced.clone()));
     let text = |text: String| Toml::String(text);
-    let teams: Vec<_> = config.teams.keys().filter_map(|id| team(config, Some(*id), naming)).map(text).collect();
-    let members: Vec<_> =
-        config.members.keys().filter_map(|id| member(config, Some(*id), naming)).map(text).collect();
+    let teams: Vec<_> =
+        config.teams.keys().filter_map(|id| team(config, Some(*id), naming)).map(text).collect();
+    let members: Vec<_> = config
+        .members
+        .keys()
+        .filter_map(|id| member(config, Some(*id), naming))
+        .map(text)
+        .collect();
     if !teams.is_empty() {
         out.insert("teams".to_owned(), Toml::Array(teams));
     }
@@ -121,8 +135,10 @@ fn api_keys(config: &TenantConfig, naming: Naming) -> Table {
             ("tokens_per_minute", row.tokens_per_minute),
             ("concurrent", row.concurrent),
         ];
-        let limits: Table =
-            limits.into_iter().filter_map(|(name, limit)| Some((name.to_owned(), Toml::Integer(limit?)))).collect();
+        let limits: Table = limits
+            .into_iter()
+            .filter_map(|(name, limit)| Some((name.to_owned(), Toml::Integer(limit?))))
+            .collect();
         if !limits.is_empty() {
             key.insert("limits".to_owned(), Toml::Table(limits));
         }
@@ -176,7 +192,8 @@ fn budget(config: &TenantConfig, row: &BudgetRow, naming: Naming) -> Option<Tabl
         out.insert("on_outage".to_owned(), Toml::String(on_outage.clone()));
     }
     if row.alert_at != [50, 80, 100] {
-        let percents = row.alert_at.iter().map(|percent| Toml::Integer((*percent).into())).collect();
+        let percents =
+            row.alert_at.iter().map(|percent| Toml::Integer((*percent).into())).collect();
         out.insert("alert_at".to_owned(), Toml::Array(percents));
     }
     if row.mode != "enforce" {
@@ -217,7 +234,9 @@ pub fn check(config: &TenantConfig, place: &str) -> Result<(), ApiError> {
     let mut unknown = None;
     let errors = problems.iter().map(|problem| {
         let error = match problem.key.strip_prefix(place) {
-            Some(rest) if !place.is_empty() => FieldError::new(pointer(rest), problem.message.clone()),
+            Some(rest) if !place.is_empty() => {
+                FieldError::new(pointer(rest), problem.message.clone())
+            }
             _ => FieldError::new("", format!("{}: {}", problem.key, problem.message)),
         };
         if problem.message.starts_with("unknown key") {
@@ -242,7 +261,8 @@ fn pointer(key: &str) -> String {
 
 /// A key of the document, quoted where TOML asks for it.
 pub fn key(name: &str) -> String {
-    let bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    let bare =
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     if bare { name.to_owned() } else { format!("\"{name}\"") }
 }
 

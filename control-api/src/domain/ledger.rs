@@ -7,7 +7,9 @@
 //!
 //! An event counts for a budget if its team, member and API key are in the budget's scope, and if what served it is. A
 //! request whose end nobody saw names no target: it was charged to each budget that it had reserved, that is, to those
-//! that count one of the targets of its plan. Corrections add their differences to the window of the request.
+//! that count one of the targets of its plan. Corrections add their differences to the window of the request;
+//! where one tells that another target had served, the budgets that do not count that target get back what they were
+//! charged.
 //!
 //! A request belongs to the window in which it was *reserved*, by the clock of Redis. The event has the gateway's clock:
 //! when the request came in, and how long it was read and planned before it was reserved. The two clocks may differ a
@@ -38,7 +40,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use redis::{FromRedisValue, Value, aio::MultiplexedConnection, streams::StreamRangeReply};
 use std::{
     borrow::Cow,
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap},
 };
 use tollgate_contract::{
     budget::{Scope, Span, Window},
@@ -62,10 +64,15 @@ const STREAM_MAX: usize = 20_000;
 pub fn read_event(payload: &str) -> Result<EventRow, String> {
     let payload = without_nul(payload)?;
     let event: UsageEvent = serde_json::from_str(&payload).map_err(|error| error.to_string())?;
-    let tenant: TenantId =
-        event.tenant.as_str().parse().map_err(|error| format!("tenant {:?}: {error}", event.tenant.as_str()))?;
-    let at = DateTime::parse_from_rfc3339(&event.at).map_err(|error| format!("at {:?}: {error}", event.at))?;
-    let day = day_of(&event.id).ok_or_else(|| format!("id {:?}: no UUIDv7 of these days", event.id))?;
+    let tenant: TenantId = event
+        .tenant
+        .as_str()
+        .parse()
+        .map_err(|error| format!("tenant {:?}: {error}", event.tenant.as_str()))?;
+    let at = DateTime::parse_from_rfc3339(&event.at)
+        .map_err(|error| format!("at {:?}: {error}", event.at))?;
+    let day =
+        day_of(&event.id).ok_or_else(|| format!("id {:?}: no UUIDv7 of these days", event.id))?;
     let latency_ms = latency_ms(&event);
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     Ok(EventRow {
@@ -122,7 +129,9 @@ fn without_nul(payload: &str) -> Result<Cow<'_, str>, String> {
         match value {
             Value::String(string) => Value::String(text(string)),
             Value::Array(list) => Value::Array(list.into_iter().map(clean).collect()),
-            Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (text(key), clean(value))).collect()),
+            Value::Object(map) => Value::Object(
+                map.into_iter().map(|(key, value)| (text(key), clean(value))).collect(),
+            ),
             other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
         }
     }
@@ -179,14 +188,20 @@ impl Comparison {
     /// Events that are missing or surplus.
     pub fn events_off(&self) -> i64 {
         let budgets = self.lines.iter().map(|line| line.events_off.saturating_abs());
-        let hours = self.uneven.iter().map(|totals| (totals.requests - totals.rollup_requests).saturating_abs());
+        let hours = self
+            .uneven
+            .iter()
+            .map(|totals| (totals.requests - totals.rollup_requests).saturating_abs());
         budgets.chain(hours).fold(0, i64::saturating_add)
     }
 
     /// Nano-dollars that are missing or surplus.
     pub fn cost_off(&self) -> i64 {
         let budgets = self.lines.iter().map(|line| line.cost_off.saturating_abs());
-        let hours = self.uneven.iter().map(|totals| (totals.cost_nano_usd - totals.rollup_cost_nano_usd).saturating_abs());
+        let hours = self
+            .uneven
+            .iter()
+            .map(|totals| (totals.cost_nano_usd - totals.rollup_cost_nano_usd).saturating_abs());
         budgets.chain(hours).fold(0, i64::saturating_add)
     }
 
@@ -197,7 +212,10 @@ impl Comparison {
 }
 
 /// Compares every budget's window that runs now, and every tenant's hours with its events.
-pub async fn compare(db: &Db, redis: &mut MultiplexedConnection) -> Result<Comparison, CompareError> {
+pub async fn compare(
+    db: &Db,
+    redis: &mut MultiplexedConnection,
+) -> Result<Comparison, CompareError> {
     let mut comparison = Comparison { under_way: under_way(redis).await?, ..Comparison::default() };
     let mut tx = db.system().await?;
     let tenants = store::usage::ledger::zones(&mut tx).await?;
@@ -206,7 +224,8 @@ pub async fn compare(db: &Db, redis: &mut MultiplexedConnection) -> Result<Compa
     drop(tx);
     for (id, zone) in tenants {
         let zone = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
-        let budgets: Vec<&BudgetRow> = budgets.iter().filter(|budget| budget.tenant_id == id).collect();
+        let budgets: Vec<&BudgetRow> =
+            budgets.iter().filter(|budget| budget.tenant_id == id).collect();
         if !budgets.is_empty() {
             compare_tenant(db, redis, TenantId(id), &zone, &budgets, &mut comparison).await?;
         }
@@ -217,7 +236,8 @@ pub async fn compare(db: &Db, redis: &mut MultiplexedConnection) -> Result<Compa
     comparison.events = totals.iter().map(|totals| totals.events).sum();
     comparison.dead = store::usage::ledger::dead(&mut tx).await?;
     let even = |totals: &Totals| {
-        totals.requests == totals.rollup_requests && totals.cost_nano_usd == totals.rollup_cost_nano_usd
+        totals.requests == totals.rollup_requests
+            && totals.cost_nano_usd == totals.rollup_cost_nano_usd
     };
     comparison.uneven = totals.into_iter().filter(|totals| !even(totals)).collect();
     Ok(comparison)
@@ -263,22 +283,34 @@ async fn compare_tenant(
         comparison.too_many_under_way = true;
         return Ok(());
     };
-    let pending: Vec<EventRow> = seen.events.into_iter().filter(|row| row.tenant_id == tenant.0).collect();
+    let pending: Vec<EventRow> =
+        seen.events.into_iter().filter(|row| row.tenant_id == tenant.0).collect();
     let ids: Vec<String> = pending.iter().map(|row| row.id.clone()).collect();
     let days: BTreeSet<NaiveDate> = pending.iter().map(|row| row.day).collect();
     let days: Vec<NaiveDate> = days.into_iter().collect();
     let mut tx = db.system().await?;
     store::usage::ledger::freeze(&mut tx).await?;
-    let known = store::usage::ledger::known(&mut tx, tenant.0, &days, &ids).await?;
-    let known: HashSet<String> = known.into_iter().collect();
-    let mut pending: Vec<&EventRow> = pending.iter().filter(|row| !known.contains(&row.id)).collect();
+    let corrected = pending.iter().filter_map(|row| row.adjusts.clone());
+    let asked: Vec<String> = ids.iter().cloned().chain(corrected).collect();
+    let known = store::usage::ledger::known(&mut tx, tenant.0, &days, &asked).await?;
+    let cost_of = |id: &str| {
+        let under_way = || pending.iter().find(|row| row.id == id).map(|row| row.cost_nano_usd);
+        known.get(id).copied().or_else(under_way).unwrap_or(0)
+    };
+    let costs: HashMap<&str, i64> = pending
+        .iter()
+        .filter_map(|row| row.adjusts.as_deref())
+        .map(|id| (id, cost_of(id)))
+        .collect();
+    let mut pending: Vec<&EventRow> =
+        pending.iter().filter(|row| !known.contains_key(&row.id)).collect();
     pending.sort_by(|a, b| a.id.cmp(&b.id));
     pending.dedup_by(|a, b| a.id == b.id);
     for ((budget, span), counter) in budgets.iter().zip(&spans).zip(seen.counters) {
         let begins = Begins::of(budget, span);
         let range = begins.range(received_until, ids.clone());
         let mut groups = store::usage::ledger::groups(&mut tx, tenant.0, &range).await?;
-        groups.extend(pending.iter().filter_map(|row| group_of(row, &range)));
+        groups.extend(pending.iter().filter_map(|row| group_of(row, &range, &costs)));
         let scope = scope_of(budget);
         let parts = groups.iter().filter_map(|group| Part::of(&scope, group)).collect();
         let found = difference(parts, begins.usual, counter.settled, counter.requests);
@@ -296,7 +328,9 @@ async fn compare_tenant(
         };
         if (line.events_off, line.cost_off) != (0, 0) && budget.version > 1 {
             let id = line.budget.to_string();
-            let changes = store::usage::ledger::changes_of_budget(&mut tx, tenant.0, &id, range.came_in_from).await?;
+            let changes =
+                store::usage::ledger::changes_of_budget(&mut tx, tenant.0, &id, range.came_in_from)
+                    .await?;
             if changes.iter().any(|detail| changes_scope(detail, &budget.name)) {
                 line.left_out = Some("its scope or window was changed in this window".to_owned());
                 (line.events_off, line.cost_off) = (0, 0);
@@ -336,7 +370,8 @@ impl Counter {
 
     /// Reads an answer to them. A counter that is not there stands at nothing.
     pub fn read(answer: Value) -> Result<Self, redis::ParsingError> {
-        let [settled, held, requests] = <[Option<i64>; 3]>::from_redis_value(answer)?.map(|field| field.unwrap_or(0));
+        let [settled, held, requests] =
+            <[Option<i64>; 3]>::from_redis_value(answer)?.map(|field| field.unwrap_or(0));
         Ok(Self { settled, held, requests })
     }
 }
@@ -371,7 +406,12 @@ async fn look(
     let entries = StreamRangeReply::from_redis_value(entries)?;
     let counters = answers.into_iter().map(Counter::read).collect::<Result<_, _>>()?;
     let payload = |entry: redis::streams::StreamId| entry.get::<String>(USAGE_FIELD);
-    let events = entries.ids.into_iter().filter_map(payload).filter_map(|text| read_event(&text).ok()).collect();
+    let events = entries
+        .ids
+        .into_iter()
+        .filter_map(payload)
+        .filter_map(|text| read_event(&text).ok())
+        .collect();
     Ok(Some(Seen { counters, events }))
 }
 
@@ -418,9 +458,19 @@ impl Begins {
         let start = DateTime::from_timestamp_millis(span.start_ms).unwrap_or(DateTime::UNIX_EPOCH);
         if start + CLOCKS_DIFFER < budget.created_at {
             let at = budget.created_at;
-            Self { usual: at, earliest: at - CLOCKS_DIFFER, latest: at + LEARNED_AFTER, is_new: true }
+            Self {
+                usual: at,
+                earliest: at - CLOCKS_DIFFER,
+                latest: at + LEARNED_AFTER,
+                is_new: true,
+            }
         } else {
-            Self { usual: start, earliest: start - CLOCKS_DIFFER, latest: start + CLOCKS_DIFFER, is_new: false }
+            Self {
+                usual: start,
+                earliest: start - CLOCKS_DIFFER,
+                latest: start + CLOCKS_DIFFER,
+                is_new: false,
+            }
         }
     }
 
@@ -428,7 +478,11 @@ impl Begins {
         Range {
             from: self.earliest,
             exact_until: self.latest,
-            came_in_from: if self.is_new { self.earliest } else { self.earliest - UNDERSTOOD_WITHIN },
+            came_in_from: if self.is_new {
+                self.earliest
+            } else {
+                self.earliest - UNDERSTOOD_WITHIN
+            },
             by_arrival: self.is_new,
             received_until,
             or_ids,
@@ -437,10 +491,11 @@ impl Begins {
 }
 
 /// An event that is still in the stream, if it is in the range.
-fn group_of(row: &EventRow, range: &Range) -> Option<Group> {
+fn group_of(row: &EventRow, range: &Range, costs: &HashMap<&str, i64>) -> Option<Group> {
     let event: UsageEvent = serde_json::from_str(&row.event).ok()?;
     let stage = |name: &str| event.timing_us.get(name).copied().unwrap_or(0);
-    let before = if range.by_arrival { 0 } else { stage("understand").saturating_add(stage("plan")) };
+    let before =
+        if range.by_arrival { 0 } else { stage("understand").saturating_add(stage("plan")) };
     let reserved_at = row.at.checked_add_signed(Duration::microseconds(whole(before)))?;
     (range.from <= reserved_at && range.came_in_from <= row.at).then(|| Group {
         reserved_at: (reserved_at < range.exact_until).then_some(reserved_at),
@@ -448,12 +503,20 @@ fn group_of(row: &EventRow, range: &Range) -> Option<Group> {
         member: row.member.clone(),
         api_key: row.api_key.clone(),
         target: row.target.clone(),
-        plan: event.decision.as_ref().and_then(|decision| serde_json::to_value(&decision.plan).ok()),
+        plan: event
+            .decision
+            .as_ref()
+            .and_then(|decision| serde_json::to_value(&decision.plan).ok()),
         passed: event.timing_us.contains_key("hold") || row.error.as_deref() == Some("expired"),
         original: row.adjusts.is_none(),
         charged: row.cost_nano_usd != 0,
         events: 1,
         cost_nano_usd: row.cost_nano_usd,
+        corrected_nano_usd: row
+            .adjusts
+            .as_deref()
+            .and_then(|id| costs.get(id).copied())
+            .unwrap_or(0),
     })
 }
 
@@ -472,8 +535,13 @@ impl Part {
     fn of(scope: &Scope, group: &Group) -> Option<Self> {
         use tollgate_contract::ids;
         let id = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let (team, member) = (id(&group.team).map(ids::TeamId::new), id(&group.member).map(ids::MemberId::new));
-        if !scope.covers_caller(team.as_ref(), member.as_ref(), &ids::ApiKeyId::new(group.api_key.as_str())) {
+        let (team, member) =
+            (id(&group.team).map(ids::TeamId::new), id(&group.member).map(ids::MemberId::new));
+        if !scope.covers_caller(
+            team.as_ref(),
+            member.as_ref(),
+            &ids::ApiKeyId::new(group.api_key.as_str()),
+        ) {
             return None;
         }
         let covers = |target: &str| {
@@ -482,12 +550,27 @@ impl Part {
         };
         let plan = group.plan.as_ref().and_then(serde_json::Value::as_array);
         let planned = plan.into_iter().flatten().filter_map(serde_json::Value::as_str).any(covers);
-        let served = if group.target.is_empty() { planned || !scope.names_targets() } else { covers(&group.target) };
+        let served = if group.target.is_empty() {
+            planned || !scope.names_targets()
+        } else {
+            covers(&group.target)
+        };
         let counts = group.original && group.passed && (planned || served);
         let certain = counts && served && group.charged;
         Some(Self {
             reserved_at: group.reserved_at,
-            cost: if served { group.cost_nano_usd } else { 0 },
+            cost: match (served, group.original) {
+                (true, _) => group.cost_nano_usd,
+                (false, true) => 0,
+                // It was charged while nobody knew what had served.
+                (false, false) => {
+                    if planned {
+                        -group.corrected_nano_usd
+                    } else {
+                        0
+                    }
+                }
+            },
             certain: if certain { group.events } else { 0 },
             possible: if counts { group.events } else { 0 },
         })
@@ -505,7 +588,8 @@ struct Difference {
 /// Compares a counter with the events from the window's beginning: wherever near to it the sums agree, otherwise from
 /// where it usually is.
 fn difference(parts: Vec<Part>, usual: DateTime<Utc>, settled: i64, requests: i64) -> Difference {
-    let (mut near, sure): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| part.reserved_at.is_some());
+    let (mut near, sure): (Vec<Part>, Vec<Part>) =
+        parts.into_iter().partition(|part| part.reserved_at.is_some());
     near.sort_by_key(|part| std::cmp::Reverse(part.reserved_at));
     let mut sum = Part::default();
     for part in &sure {
@@ -557,13 +641,24 @@ impl Difference {
 }
 
 /// What the stored events say that a budget's window spent, for when the counters are out of reach.
-pub async fn spent(tx: &mut store::TenantTx, budget: &BudgetRow, span: &Span) -> Result<i64, ApiError> {
+pub async fn spent(
+    tx: &mut store::TenantTx,
+    budget: &BudgetRow,
+    span: &Span,
+) -> Result<i64, ApiError> {
     let begins = Begins::of(budget, span);
-    let range = Range { from: begins.usual, exact_until: begins.usual, ..begins.range(Utc::now(), Vec::new()) };
+    let range = Range {
+        from: begins.usual,
+        exact_until: begins.usual,
+        ..begins.range(Utc::now(), Vec::new())
+    };
     let tenant = tx.tenant().0;
     let groups = store::usage::ledger::groups(tx, tenant, &range).await?;
     let scope = scope_of(budget);
-    Ok(groups.iter().filter_map(|group| Part::of(&scope, group)).fold(0, |sum, part| sum.saturating_add(part.cost)))
+    Ok(groups
+        .iter()
+        .filter_map(|group| Part::of(&scope, group))
+        .fold(0, |sum, part| sum.saturating_add(part.cost)))
 }
 
 #[cfg(test)]
@@ -583,7 +678,8 @@ mod tests {
             ..UsageEvent::default()
         })
         .unwrap();
-        event["usage"] = json!({ "input_uncached": 3, "cache_read": 4, "output": 5, "audio_output": 6 });
+        event["usage"] =
+            json!({ "input_uncached": 3, "cache_read": 4, "output": 5, "audio_output": 6 });
         event["timing_us"] = json!({ "total": 12_345 });
         event
     }
@@ -655,6 +751,7 @@ mod tests {
             charged: cost != 0,
             events: 1,
             cost_nano_usd: cost,
+            corrected_nano_usd: 0,
         }
     }
 
@@ -662,7 +759,8 @@ mod tests {
     fn a_budget_is_charged_for_what_served_and_an_abandoned_request_for_its_plan() {
         let all = Scope::default();
         let openai = Scope { provider: Some(ProviderId::new("openai")), ..Scope::default() };
-        let other_team = Scope { team: Some(tollgate_contract::ids::TeamId::new("team_b")), ..Scope::default() };
+        let other_team =
+            Scope { team: Some(tollgate_contract::ids::TeamId::new("team_b")), ..Scope::default() };
         let cases = [
             (&all, group("openai/a", &["openai/a"], 5), Some((5, 1, 1))),
             (&openai, group("openai/a", &["openai/a"], 5), Some((5, 1, 1))),
@@ -671,7 +769,21 @@ mod tests {
             (&openai, group("azure/a", &["azure/a"], 5), Some((0, 0, 0))),
             (&openai, group("", &["openai/a", "azure/a"], 5), Some((5, 1, 1))),
             (&openai, group("", &["azure/a"], 5), Some((0, 0, 0))),
-            (&all, Group { original: false, ..group("openai/a", &["openai/a"], -2) }, Some((-2, 0, 0))),
+            (
+                &all,
+                Group { original: false, ..group("openai/a", &["openai/a"], -2) },
+                Some((-2, 0, 0)),
+            ),
+            // It was charged when it was abandoned, and another target had served.
+            (
+                &openai,
+                Group {
+                    original: false,
+                    corrected_nano_usd: 9,
+                    ..group("azure/a", &["openai/a", "azure/a"], -4)
+                },
+                Some((-9, 0, 0)),
+            ),
             (&all, Group { passed: false, ..group("", &["openai/a"], 0) }, Some((0, 0, 0))),
             (&all, group("openai/free", &["openai/free"], 0), Some((0, 0, 1))),
             (&other_team, group("openai/a", &["openai/a"], 5), None),

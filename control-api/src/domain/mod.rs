@@ -6,6 +6,7 @@ pub mod apply;
 pub mod audit;
 pub mod budgets;
 pub mod document;
+pub mod ledger;
 pub mod management_tokens;
 pub mod members;
 pub mod models;
@@ -17,7 +18,6 @@ pub mod routes;
 pub mod sign_in;
 pub mod teams;
 pub mod tenants;
-pub mod ledger;
 pub mod usage;
 
 use crate::{

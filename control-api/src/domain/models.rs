@@ -18,7 +18,10 @@ pub async fn list(state: &State, actor: &Actor) -> Result<Vec<ModelRow>, ApiErro
 /// Sets the facts of `provider/model`. `spec` is `[models."provider/model"]` of the config document.
 pub async fn set(state: &State, actor: &Actor, name: &str, spec: Value) -> Result<(), ApiError> {
     if !(3..=256).contains(&name.len()) {
-        return Err(ApiError::invalid("/name", "must be \"provider/model\" of at most 256 characters"));
+        return Err(ApiError::invalid(
+            "/name",
+            "must be \"provider/model\" of at most 256 characters",
+        ));
     }
     let mut tx = state.db.tenant(actor.tenant).await?;
     store::set(&mut tx, name, &spec).await?;

@@ -13,7 +13,10 @@ use crate::{
     },
 };
 use serde_json::json;
-use std::{net::SocketAddr, time::{Duration, Instant}};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 use tollgate_contract::{
     network, node::PROVIDER_KEY_PURPOSE, provider::ProviderKind, sealed::Binding, secret::Secret,
 };
@@ -41,7 +44,11 @@ pub async fn list(state: &State, actor: &Actor) -> Result<Vec<ProviderKeyRow>, A
 }
 
 /// One provider key.
-pub async fn get(state: &State, actor: &Actor, id: ProviderKeyId) -> Result<ProviderKeyRow, ApiError> {
+pub async fn get(
+    state: &State,
+    actor: &Actor,
+    id: ProviderKeyId,
+) -> Result<ProviderKeyRow, ApiError> {
     list(state, actor).await?.into_iter().find(|row| row.id == id.0).ok_or(ApiError::NotFound)
 }
 
@@ -49,13 +56,21 @@ pub async fn get(state: &State, actor: &Actor, id: ProviderKeyId) -> Result<Prov
 pub fn check_secret(secret: &Secret) -> Result<(), ApiError> {
     let text = secret.expose();
     if !(8..=4096).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(ApiError::invalid("/secret", "must be 8 to 4096 visible ASCII characters without spaces"));
+        return Err(ApiError::invalid(
+            "/secret",
+            "must be 8 to 4096 visible ASCII characters without spaces",
+        ));
     }
     Ok(())
 }
 
 /// Seals a provider key for its record.
-pub fn seal(keys: &Keys, tenant: TenantId, id: ProviderKeyId, secret: &Secret) -> Result<Vec<u8>, ApiError> {
+pub fn seal(
+    keys: &Keys,
+    tenant: TenantId,
+    id: ProviderKeyId,
+    secret: &Secret,
+) -> Result<Vec<u8>, ApiError> {
     let (tenant, record) = (tenant.to_string(), id.to_string());
     keys.seal(&binding(&tenant, &record), secret.expose().as_bytes()).map_err(ApiError::internal)
 }
@@ -75,7 +90,9 @@ pub async fn create(
     check_secret(secret)?;
     check_weight(weight)?;
     let owner = providers::get(state, actor, provider).await.map_err(|error| match error {
-        ApiError::NotFound => ApiError::invalid("/provider_id", "there is no such provider in this tenant"),
+        ApiError::NotFound => {
+            ApiError::invalid("/provider_id", "there is no such provider in this tenant")
+        }
         other => other,
     })?;
     let id = ProviderKeyId::new();
@@ -99,17 +116,27 @@ pub async fn create(
 }
 
 /// Changes a key's share of its provider's traffic.
-pub async fn set_weight(state: &State, actor: &Actor, id: ProviderKeyId, weight: i32) -> Result<(), ApiError> {
+pub async fn set_weight(
+    state: &State,
+    actor: &Actor,
+    id: ProviderKeyId,
+    weight: i32,
+) -> Result<(), ApiError> {
     check_weight(weight)?;
     let mut tx = state.db.tenant(actor.tenant).await?;
     store::set_weight(&mut tx, id, weight).await?;
-    audited(&mut tx, actor, "provider_key.changed", &id.to_string(), json!({ "weight": weight })).await?;
+    audited(&mut tx, actor, "provider_key.changed", &id.to_string(), json!({ "weight": weight }))
+        .await?;
     publish(tx, "").await?;
     Ok(())
 }
 
 fn check_weight(weight: i32) -> Result<(), ApiError> {
-    if (1..=1_000_000).contains(&weight) { Ok(()) } else { Err(ApiError::invalid("/weight", "must be 1 to 1000000")) }
+    if (1..=1_000_000).contains(&weight) {
+        Ok(())
+    } else {
+        Err(ApiError::invalid("/weight", "must be 1 to 1000000"))
+    }
 }
 
 /// Destroys a key: its envelope is overwritten, and gateways drop it with the next revision.
@@ -126,14 +153,17 @@ pub async fn test(state: &State, actor: &Actor, id: ProviderKeyId) -> Result<Tes
     let row = get(state, actor, id).await?;
     let provider = providers::get(state, actor, ProviderId(row.provider_id)).await?;
     let mut tx = state.db.tenant(actor.tenant).await?;
-    audited(&mut tx, actor, "provider_key.opened", &id.to_string(), json!({ "purpose": "test" })).await?;
+    audited(&mut tx, actor, "provider_key.opened", &id.to_string(), json!({ "purpose": "test" }))
+        .await?;
     tx.commit().await?;
     let (tenant, record) = (actor.tenant.to_string(), id.to_string());
-    let opened = state.keys.open(&binding(&tenant, &record), &row.sealed).map_err(ApiError::internal)?;
+    let opened =
+        state.keys.open(&binding(&tenant, &record), &row.sealed).map_err(ApiError::internal)?;
     let secret = Secret::new(String::from_utf8_lossy(&opened).into_owned());
     let result = ask(state, &provider, &secret).await;
     let mut tx = state.db.tenant(actor.tenant).await?;
-    store::note_test(&mut tx, id, &serde_json::to_value(&result).map_err(ApiError::internal)?).await?;
+    store::note_test(&mut tx, id, &serde_json::to_value(&result).map_err(ApiError::internal)?)
+        .await?;
     tx.commit().await?;
     Ok(result)
 }
@@ -144,10 +174,20 @@ async fn ask(state: &State, provider: &ProviderRow, secret: &Secret) -> TestResu
     let latency_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (ok, status, message) = match outcome {
         Ok(status @ 200..=299) => (true, Some(status), "The provider takes this key.".to_owned()),
-        Ok(status @ (401 | 403)) => (false, Some(status), format!("The provider refuses this key ({status}): replace it.")),
-        Ok(429) => (true, Some(429), "The provider knows the key, and limits its rate for now.".to_owned()),
-        Ok(404) => (false, Some(404), "The provider has no /models there (404): check the base URL.".to_owned()),
-        Ok(status) => (false, Some(status), format!("The provider answered {status}: try again later.")),
+        Ok(status @ (401 | 403)) => {
+            (false, Some(status), format!("The provider refuses this key ({status}): replace it."))
+        }
+        Ok(429) => {
+            (true, Some(429), "The provider knows the key, and limits its rate for now.".to_owned())
+        }
+        Ok(404) => (
+            false,
+            Some(404),
+            "The provider has no /models there (404): check the base URL.".to_owned(),
+        ),
+        Ok(status) => {
+            (false, Some(status), format!("The provider answered {status}: try again later."))
+        }
         Err(message) => (false, None, message),
     };
     TestResult { ok, status, latency_ms, message }
@@ -156,10 +196,13 @@ async fn ask(state: &State, provider: &ProviderRow, secret: &Secret) -> TestResu
 async fn call(state: &State, provider: &ProviderRow, secret: &Secret) -> Result<u16, String> {
     let text = |name: &str| provider.spec.get(name).and_then(serde_json::Value::as_str);
     let kind = text("kind").and_then(ProviderKind::from_name);
-    let base = text("base_url").or_else(|| kind.and_then(ProviderKind::default_base_url)).unwrap_or_default();
+    let base = text("base_url")
+        .or_else(|| kind.and_then(ProviderKind::default_base_url))
+        .unwrap_or_default();
     let url = reqwest::Url::parse(&format!("{}/models", base.trim_end_matches('/')))
         .map_err(|_| "The base URL cannot be read: correct the provider.".to_owned())?;
-    let private = provider.spec.get("allow_private_network").and_then(serde_json::Value::as_bool) == Some(true)
+    let private = provider.spec.get("allow_private_network").and_then(serde_json::Value::as_bool)
+        == Some(true)
         && state.settings.allow_private_networks;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let addresses = resolve(&host, url.port_or_known_default().unwrap_or(443), private).await?;
@@ -182,8 +225,11 @@ async fn call(state: &State, provider: &ProviderRow, secret: &Secret) -> Result<
 }
 
 async fn resolve(host: &str, port: u16, private: bool) -> Result<Vec<SocketAddr>, String> {
-    let found = tokio::net::lookup_host((host, port)).await.map_err(|_| format!("There is no host {host}."))?;
-    let addresses: Vec<_> = found.filter(|address| private || network::is_public(address.ip())).collect();
+    let found = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(|_| format!("There is no host {host}."))?;
+    let addresses: Vec<_> =
+        found.filter(|address| private || network::is_public(address.ip())).collect();
     if addresses.is_empty() {
         return Err(format!("{host} is a private address, which this provider may not use."));
     }

@@ -22,13 +22,25 @@ pub async fn get(state: &State, actor: &Actor, id: ProviderId) -> Result<Provide
 }
 
 /// Makes a provider. `spec` is `[providers.NAME]` of the config document without `keys`.
-pub async fn create(state: &State, actor: &Actor, raw_name: &str, spec: Value) -> Result<ProviderId, ApiError> {
+pub async fn create(
+    state: &State,
+    actor: &Actor,
+    raw_name: &str,
+    spec: Value,
+) -> Result<ProviderId, ApiError> {
     let name = provider_name(raw_name)?;
     check_spec(state, &spec)?;
     let id = ProviderId::new();
     let mut tx = state.db.tenant(actor.tenant).await?;
     store::create(&mut tx, id, &name, &spec).await?;
-    audited(&mut tx, actor, "provider.created", &id.to_string(), json!({ "name": name, "spec": spec })).await?;
+    audited(
+        &mut tx,
+        actor,
+        "provider.created",
+        &id.to_string(),
+        json!({ "name": name, "spec": spec }),
+    )
+    .await?;
     publish(tx, &format!("providers.{}", key(&name))).await?;
     Ok(id)
 }
@@ -56,7 +68,8 @@ pub async fn delete(state: &State, actor: &Actor, id: ProviderId) -> Result<(), 
     let before = get(state, actor, id).await?;
     let mut tx = state.db.tenant(actor.tenant).await?;
     store::delete(&mut tx, id).await?;
-    audited(&mut tx, actor, "provider.deleted", &id.to_string(), json!({ "name": before.name })).await?;
+    audited(&mut tx, actor, "provider.deleted", &id.to_string(), json!({ "name": before.name }))
+        .await?;
     publish(tx, "").await.map_err(|error| match error {
         ApiError::Invalid(errors) => {
             let named: Vec<_> = errors.into_iter().map(|error| error.message).collect();
@@ -71,7 +84,10 @@ pub async fn delete(state: &State, actor: &Actor, id: ProviderId) -> Result<(), 
 pub fn provider_name(raw: &str) -> Result<String, ApiError> {
     let name = name(raw, "/name")?;
     if name.contains('/') || name.chars().any(char::is_whitespace) {
-        return Err(ApiError::invalid("/name", "must not contain `/` or spaces: it is the first part of \"provider/model\""));
+        return Err(ApiError::invalid(
+            "/name",
+            "must not contain `/` or spaces: it is the first part of \"provider/model\"",
+        ));
     }
     Ok(name)
 }
@@ -79,7 +95,10 @@ pub fn provider_name(raw: &str) -> Result<String, ApiError> {
 /// What the config document cannot know: what this installation allows.
 pub fn check_spec(state: &State, spec: &Value) -> Result<(), ApiError> {
     if spec.get("keys").is_some() {
-        return Err(ApiError::invalid("/keys", "add provider keys with POST /api/v1/provider-keys"));
+        return Err(ApiError::invalid(
+            "/keys",
+            "add provider keys with POST /api/v1/provider-keys",
+        ));
     }
     let private = spec.get("allow_private_network").and_then(Value::as_bool) == Some(true);
     if private && !state.settings.allow_private_networks {
@@ -88,7 +107,10 @@ pub fn check_spec(state: &State, spec: &Value) -> Result<(), ApiError> {
     }
     let url = spec.get("base_url").and_then(Value::as_str);
     if !private && url.is_some_and(is_private_address) {
-        return Err(ApiError::invalid("/base_url", "is a private address: set allow_private_network to true if it is meant"));
+        return Err(ApiError::invalid(
+            "/base_url",
+            "is a private address: set allow_private_network to true if it is meant",
+        ));
     }
     Ok(())
 }

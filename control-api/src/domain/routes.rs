@@ -22,7 +22,12 @@ pub async fn get(state: &State, actor: &Actor, id: RouteId) -> Result<RouteRow, 
 }
 
 /// Makes a route. `spec` is `[routes.NAME]` of the config document.
-pub async fn create(state: &State, actor: &Actor, raw_name: &str, spec: Value) -> Result<RouteId, ApiError> {
+pub async fn create(
+    state: &State,
+    actor: &Actor,
+    raw_name: &str,
+    spec: Value,
+) -> Result<RouteId, ApiError> {
     let name = name(raw_name, "/name")?;
     if name.contains('/') {
         return Err(ApiError::invalid("/name", "must not contain `/`: that is a target"));
@@ -30,13 +35,26 @@ pub async fn create(state: &State, actor: &Actor, raw_name: &str, spec: Value) -
     let id = RouteId::new();
     let mut tx = state.db.tenant(actor.tenant).await?;
     store::create(&mut tx, id, &name, &spec).await?;
-    audited(&mut tx, actor, "route.created", &id.to_string(), json!({ "name": name, "spec": spec })).await?;
+    audited(
+        &mut tx,
+        actor,
+        "route.created",
+        &id.to_string(),
+        json!({ "name": name, "spec": spec }),
+    )
+    .await?;
     publish(tx, &format!("routes.{}", key(&name))).await?;
     Ok(id)
 }
 
 /// Changes a route that is still at a version.
-pub async fn change(state: &State, actor: &Actor, id: RouteId, version: i32, spec: Value) -> Result<(), ApiError> {
+pub async fn change(
+    state: &State,
+    actor: &Actor,
+    id: RouteId,
+    version: i32,
+    spec: Value,
+) -> Result<(), ApiError> {
     let before = get(state, actor, id).await?;
     let mut tx = state.db.tenant(actor.tenant).await?;
     store::change(&mut tx, id, Some(version), &spec).await?;
@@ -51,7 +69,8 @@ pub async fn delete(state: &State, actor: &Actor, id: RouteId) -> Result<(), Api
     let before = get(state, actor, id).await?;
     let mut tx = state.db.tenant(actor.tenant).await?;
     store::delete(&mut tx, id).await?;
-    audited(&mut tx, actor, "route.deleted", &id.to_string(), json!({ "name": before.name })).await?;
+    audited(&mut tx, actor, "route.deleted", &id.to_string(), json!({ "name": before.name }))
+        .await?;
     publish(tx, "").await?;
     Ok(())
 }

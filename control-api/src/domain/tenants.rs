@@ -48,7 +48,12 @@ pub async fn change(
 }
 
 /// Gives the actor's tenant another name. Its new version.
-pub async fn rename(state: &State, actor: &Actor, version: i32, raw_name: &str) -> Result<i32, ApiError> {
+pub async fn rename(
+    state: &State,
+    actor: &Actor,
+    version: i32,
+    raw_name: &str,
+) -> Result<i32, ApiError> {
     let name = name(raw_name, "/name")?;
     let mut tx = state.db.tenant(actor.tenant).await?;
     let before = store::tenants::own(&mut tx).await?.name;
@@ -61,9 +66,12 @@ pub async fn rename(state: &State, actor: &Actor, version: i32, raw_name: &str) 
 
 /// Whether a time zone exists.
 pub fn check_zone(zone: &str, pointer: &str) -> Result<(), ApiError> {
-    TimeZone::get(zone)
-        .map(drop)
-        .map_err(|_| ApiError::invalid(pointer, format!("\"{zone}\" is no time zone: write one like \"Europe/Berlin\"")))
+    TimeZone::get(zone).map(drop).map_err(|_| {
+        ApiError::invalid(
+            pointer,
+            format!("\"{zone}\" is no time zone: write one like \"Europe/Berlin\""),
+        )
+    })
 }
 
 /// Creates a tenant and its owner. The owner gets in by a link.
@@ -126,7 +134,8 @@ pub fn email(raw: &str, pointer: &str) -> Result<String, ApiError> {
     let email = raw.trim().to_lowercase();
     let (local, domain) = email.split_once('@').unwrap_or_default();
     let plain = email.chars().all(|c| !c.is_whitespace() && !c.is_control());
-    if local.is_empty() || domain.is_empty() || domain.contains('@') || !plain || email.len() > 254 {
+    if local.is_empty() || domain.is_empty() || domain.contains('@') || !plain || email.len() > 254
+    {
         return Err(ApiError::invalid(pointer, "must be an e-mail address"));
     }
     Ok(email)
@@ -144,7 +153,12 @@ pub async fn search(
 }
 
 /// Suspends a tenant, or lets it go on. Gateways refuse a suspended tenant's keys.
-pub async fn suspend(state: &State, actor: &Actor, tenant: TenantId, suspended: bool) -> Result<(), ApiError> {
+pub async fn suspend(
+    state: &State,
+    actor: &Actor,
+    tenant: TenantId,
+    suspended: bool,
+) -> Result<(), ApiError> {
     let mut tx = state.db.tenant(tenant).await?;
     store::tenants::own(&mut tx).await?;
     store::tenants::suspend(&mut tx, suspended).await?;

@@ -15,7 +15,7 @@ use crate::{
         usage::report::{self, Filter, KeyActivity, Question, RequestRow, StoredEvent, Sums},
     },
 };
-use chrono::{DateTime, Duration, DurationRound as _, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, Duration, DurationRound as _, NaiveDate, Utc};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use redis::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -125,7 +125,8 @@ pub async fn overview(
     let first = days.first().copied().unwrap_or(today).min(month);
     let mut tx = state.db.tenant(actor.tenant).await?;
     let hours = report::hours(&mut tx, full_hour(first), now + Duration::hours(1)).await?;
-    let (p50_ms, p95_ms) = report::latencies(&mut tx, now - Duration::hours(24), LATENCIES_MAX).await?;
+    let (p50_ms, p95_ms) =
+        report::latencies(&mut tx, now - Duration::hours(24), LATENCIES_MAX).await?;
     let targets = top(&mut tx, "target", month, now).await?;
     let teams = top(&mut tx, "team", month, now).await?;
     let api_keys = top(&mut tx, "api_key", month, now).await?;
@@ -188,7 +189,8 @@ fn last_hours(now: DateTime<Utc>, count: i64) -> Vec<DateTime<Utc>> {
 
 /// The midnights of the last days; days may have 23 or 25 hours.
 fn last_days(now: DateTime<Utc>, zone: &TimeZone, count: i64) -> Vec<DateTime<Utc>> {
-    let today = Timestamp::from_millisecond(now.timestamp_millis()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let today =
+        Timestamp::from_millisecond(now.timestamp_millis()).unwrap_or(Timestamp::UNIX_EPOCH);
     let today = today.to_zoned(zone.clone()).date();
     let midnight = |back: i64| {
         let day = today.checked_sub(back.days()).ok()?.to_zoned(zone.clone()).ok()?;
@@ -199,7 +201,8 @@ fn last_days(now: DateTime<Utc>, zone: &TimeZone, count: i64) -> Vec<DateTime<Ut
 
 /// Puts hours into the points that begin at `starts`, ascending; what is before the first is left out.
 fn series(hours: &[(DateTime<Utc>, Sums)], starts: &[DateTime<Utc>]) -> Vec<Point> {
-    let mut points: Vec<Point> = starts.iter().map(|start| Point { start: *start, sums: Sums::default() }).collect();
+    let mut points: Vec<Point> =
+        starts.iter().map(|start| Point { start: *start, sums: Sums::default() }).collect();
     for (hour, sums) in hours {
         let place = starts.partition_point(|start| start <= hour);
         if let Some(point) = place.checked_sub(1).and_then(|place| points.get_mut(place)) {
@@ -290,12 +293,17 @@ impl std::str::FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, ()> {
         let (micros, id) = text.split_once('.').ok_or(())?;
         let at = micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or(())?;
+        let at = plausible(at, "").map_err(drop)?;
         day_of(id).map(|_| Self(at, id.to_owned())).ok_or(())
     }
 }
 
 /// Requests, newest first.
-pub async fn requests(state: &State, actor: &Actor, search: Search) -> Result<Vec<NamedRequest>, ApiError> {
+pub async fn requests(
+    state: &State,
+    actor: &Actor,
+    search: Search,
+) -> Result<Vec<NamedRequest>, ApiError> {
     let failed = match search.status.as_deref() {
         None | Some("") => None,
         Some("ok") => Some(false),
@@ -303,8 +311,9 @@ pub async fn requests(state: &State, actor: &Actor, search: Search) -> Result<Ve
         Some(_) => return Err(ApiError::invalid("/status", "must be one of: ok, errors")),
     };
     let now = Utc::now();
-    let to = search.to.unwrap_or(now + Duration::hours(1));
-    let (from, to) = range(search.from.unwrap_or(to.min(now) - Duration::days(30)), to)?;
+    let to = plausible(search.to.unwrap_or(now + Duration::hours(1)), "/to")?;
+    let from = plausible(search.from.unwrap_or(to.min(now) - Duration::days(30)), "/from")?;
+    let (from, to) = range(from, to)?;
     let text = |text: Option<String>| text.filter(|text| !text.is_empty() && !text.contains('\0'));
     let mut tx = state.db.tenant(actor.tenant).await?;
     let rows = match text(search.id) {
@@ -329,7 +338,19 @@ pub async fn requests(state: &State, actor: &Actor, search: Search) -> Result<Ve
     named(&mut tx, rows).await
 }
 
-fn range(from: DateTime<Utc>, to: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>), ApiError> {
+/// A time that can be computed with, and stored.
+fn plausible(at: DateTime<Utc>, pointer: &str) -> Result<DateTime<Utc>, ApiError> {
+    if (2000..2200).contains(&at.year()) {
+        Ok(at)
+    } else {
+        Err(ApiError::invalid(pointer, "must be in the years 2000 to 2199"))
+    }
+}
+
+fn range(
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<(DateTime<Utc>, DateTime<Utc>), ApiError> {
     if to <= from {
         return Err(ApiError::invalid("/to", "must be after `from`"));
     }
@@ -416,11 +437,16 @@ pub struct UsageRow {
 }
 
 /// Sums by up to two things.
-pub async fn usage(state: &State, actor: &Actor, query: UsageQuery) -> Result<UsageAnswer, ApiError> {
+pub async fn usage(
+    state: &State,
+    actor: &Actor,
+    query: UsageQuery,
+) -> Result<UsageAnswer, ApiError> {
     let group_by = groups(&query.group_by)?;
     let now = Utc::now();
-    let to = query.to.map_or(full_hour(now) + Duration::hours(1), full_hour);
-    let (from, to) = range(full_hour(query.from.unwrap_or(to - Duration::days(30))), to)?;
+    let to = plausible(query.to.unwrap_or(full_hour(now) + Duration::hours(1)), "/to")?;
+    let from = plausible(query.from.unwrap_or(to - Duration::days(30)), "/from")?;
+    let (from, to) = range(full_hour(from), full_hour(to))?;
     let text = |text: Option<String>| text.filter(|text| !text.is_empty() && !text.contains('\0'));
     let mut tx = state.db.tenant(actor.tenant).await?;
     let tenant = crate::store::tenants::own(&mut tx).await?;
@@ -439,13 +465,19 @@ pub async fn usage(state: &State, actor: &Actor, query: UsageQuery) -> Result<Us
     };
     let rows = report::sums(&mut tx, &question).await?;
     if usize::try_from(ROWS_MAX).is_ok_and(|most| most < rows.len()) {
-        let message = format!("the answer would have more than {ROWS_MAX} rows: take a shorter range, or group by less");
+        let message = format!(
+            "the answer would have more than {ROWS_MAX} rows: take a shorter range, or group by less"
+        );
         return Err(ApiError::invalid("/group_by", message));
     }
     let count = group_by.len();
-    let row = |(group, sums): ([String; 2], Sums)| UsageRow { group: group.into_iter().take(count).collect(), sums };
+    let row = |(group, sums): ([String; 2], Sums)| UsageRow {
+        group: group.into_iter().take(count).collect(),
+        sums,
+    };
     let rows: Vec<_> = rows.into_iter().map(row).collect();
-    let names = report::names(&mut tx, rows.iter().flat_map(|row| &row.group).map(String::as_str)).await?;
+    let names =
+        report::names(&mut tx, rows.iter().flat_map(|row| &row.group).map(String::as_str)).await?;
     Ok(UsageAnswer { from, to, group_by, rows, names })
 }
 
@@ -453,9 +485,14 @@ fn groups(wanted: &[String]) -> Result<Vec<&'static str>, ApiError> {
     let known = |name: &String| GROUPS.into_iter().find(|known| known == name);
     let groups: Option<Vec<&'static str>> = wanted.iter().map(known).collect();
     match groups {
-        Some(groups) if groups.len() <= 2 && groups.first() != groups.get(1).or(Some(&"")) => Ok(groups),
+        Some(groups) if groups.len() <= 2 && groups.first() != groups.get(1).or(Some(&"")) => {
+            Ok(groups)
+        }
         Some(groups) if groups.is_empty() => Ok(groups),
-        _ => Err(ApiError::invalid("/group_by", format!("must be one or two of: {}", GROUPS.join(", ")))),
+        _ => Err(ApiError::invalid(
+            "/group_by",
+            format!("must be one or two of: {}", GROUPS.join(", ")),
+        )),
     }
 }
 
@@ -469,7 +506,8 @@ pub fn csv(answer: &UsageAnswer) -> String {
     };
     line(&mut answer.group_by.iter().chain(&heads).map(|head| (*head).to_owned()));
     for UsageRow { group, sums } in &answer.rows {
-        let numbers = [sums.requests, sums.errors, sums.input_tokens, sums.output_tokens].map(|sum| sum.to_string());
+        let numbers = [sums.requests, sums.errors, sums.input_tokens, sums.output_tokens]
+            .map(|sum| sum.to_string());
         let money = [sums.cost().to_string(), "USD".to_owned()];
         line(&mut group.iter().map(|cell| csv_cell(cell)).chain(numbers).chain(money));
     }
@@ -480,7 +518,11 @@ pub fn csv(answer: &UsageAnswer) -> String {
 pub fn csv_cell(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    if text.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
 }
 
 /// What API keys did, and what they spent this month. Keys that were never used are left out.
@@ -494,10 +536,16 @@ pub async fn key_activity(
 }
 
 /// The first request with an API key, for a page that waits for it.
-pub async fn first_request(state: &State, actor: &Actor, key: ApiKeyId) -> Result<Option<NamedRequest>, ApiError> {
+pub async fn first_request(
+    state: &State,
+    actor: &Actor,
+    key: ApiKeyId,
+) -> Result<Option<NamedRequest>, ApiError> {
     let mut tx = state.db.tenant(actor.tenant).await?;
     let activity = report::key_activity(&mut tx, &[key], Utc::now()).await?;
-    let Some(id) = activity.get(&key).map(|activity| activity.first_event_id.as_str()) else { return Ok(None) };
+    let Some(id) = activity.get(&key).map(|activity| activity.first_event_id.as_str()) else {
+        return Ok(None);
+    };
     let day: Option<NaiveDate> = day_of(id);
     let Some(day) = day else { return Ok(None) };
     let rows = report::request(&mut tx, id, day).await?;
@@ -526,7 +574,8 @@ pub async fn budget_state(
     zone: &TimeZone,
 ) -> Result<BTreeMap<BudgetId, BudgetState>, ApiError> {
     let now = Utc::now();
-    let spans: Vec<Span> = budgets.iter().map(|budget| span_of(window_of(budget), now, zone)).collect();
+    let spans: Vec<Span> =
+        budgets.iter().map(|budget| span_of(window_of(budget), now, zone)).collect();
     let counters = counters(state, tenant, budgets, &spans).await;
     let mut states = BTreeMap::new();
     let mut tx = None;
@@ -555,7 +604,12 @@ pub async fn budget_state(
     Ok(states)
 }
 
-async fn counters(state: &State, tenant: TenantId, budgets: &[BudgetRow], spans: &[Span]) -> Option<Vec<Counter>> {
+async fn counters(
+    state: &State,
+    tenant: TenantId,
+    budgets: &[BudgetRow],
+    spans: &[Span],
+) -> Option<Vec<Counter>> {
     if budgets.is_empty() {
         return Some(Vec::new());
     }
@@ -572,7 +626,9 @@ async fn counters(state: &State, tenant: TenantId, budgets: &[BudgetRow], spans:
             return None;
         }
         Err(_) => {
-            tracing::warn!("The counters of budgets do not answer: their stored events are summed instead");
+            tracing::warn!(
+                "The counters of budgets do not answer: their stored events are summed instead"
+            );
             return None;
         }
     };
@@ -596,7 +652,10 @@ mod tests {
         let berlin = zone_of("Europe/Berlin");
         let now = at("2026-11-25T10:30:00Z");
         let days = last_days(now, &berlin, 3);
-        assert_eq!(days, [at("2026-11-22T23:00:00Z"), at("2026-11-23T23:00:00Z"), at("2026-11-24T23:00:00Z")]);
+        assert_eq!(
+            days,
+            [at("2026-11-22T23:00:00Z"), at("2026-11-23T23:00:00Z"), at("2026-11-24T23:00:00Z")]
+        );
         let hours = [
             (at("2026-11-22T22:00:00Z"), cost(1)),
             (at("2026-11-22T23:00:00Z"), cost(2)),
@@ -604,7 +663,8 @@ mod tests {
             (at("2026-11-24T23:00:00Z"), cost(8)),
             (at("2026-11-25T10:00:00Z"), cost(16)),
         ];
-        let costs: Vec<_> = series(&hours, &days).iter().map(|point| point.sums.cost_nano_usd).collect();
+        let costs: Vec<_> =
+            series(&hours, &days).iter().map(|point| point.sums.cost_nano_usd).collect();
         assert_eq!(costs, [2, 4, 24]);
         assert_eq!(sum_from(&hours, start_of(Window::Day, now, &berlin)).cost_nano_usd, 24);
         assert_eq!(sum_from(&hours, start_of(Window::Month, now, &berlin)).requests, 5);
@@ -613,7 +673,10 @@ mod tests {
     #[test]
     fn hours_have_no_gaps() {
         let hours = last_hours(at("2026-11-25T01:30:00Z"), 3);
-        assert_eq!(hours, [at("2026-11-24T23:00:00Z"), at("2026-11-25T00:00:00Z"), at("2026-11-25T01:00:00Z")]);
+        assert_eq!(
+            hours,
+            [at("2026-11-24T23:00:00Z"), at("2026-11-25T00:00:00Z"), at("2026-11-25T01:00:00Z")]
+        );
         assert_eq!(series(&[], &hours).len(), 3);
     }
 
@@ -633,7 +696,10 @@ mod tests {
             from: at("2026-11-25T00:00:00Z"),
             to: at("2026-11-26T00:00:00Z"),
             group_by: vec!["day", "target"],
-            rows: vec![UsageRow { group: vec!["2026-11-25".to_owned(), "a/b,c".to_owned()], sums: cost(-1) }],
+            rows: vec![UsageRow {
+                group: vec!["2026-11-25".to_owned(), "a/b,c".to_owned()],
+                sums: cost(-1),
+            }],
             names: HashMap::new(),
         };
         assert_eq!(
@@ -645,7 +711,9 @@ mod tests {
 
     #[test]
     fn up_to_two_different_groups_are_known() {
-        let ask = |names: &[&str]| groups(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).ok();
+        let ask = |names: &[&str]| {
+            groups(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).ok()
+        };
         assert_eq!(ask(&[]), Some(vec![]));
         assert_eq!(ask(&["day"]), Some(vec!["day"]));
         assert_eq!(ask(&["day", "target"]), Some(vec!["day", "target"]));
@@ -656,7 +724,10 @@ mod tests {
 
     #[test]
     fn cursors_read_back() {
-        let cursor = Cursor(at("2026-11-25T10:00:00.123456Z"), "01a21000-8800-7000-8000-000000000000".to_owned());
+        let cursor = Cursor(
+            at("2026-11-25T10:00:00.123456Z"),
+            "01a21000-8800-7000-8000-000000000000".to_owned(),
+        );
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
         assert!("x".parse::<Cursor>().is_err());
     }

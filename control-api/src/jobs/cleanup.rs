@@ -12,7 +12,9 @@ pub async fn run(state: State, mut stop: Stop) {
         match clean(&state).await {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "Deleted {rows} rows that were over"),
-            Err(error) => tracing::warn!(%error, "What is over could not be deleted: it is tried again in an hour"),
+            Err(error) => {
+                tracing::warn!(%error, "What is over could not be deleted: it is tried again in an hour")
+            }
         }
         if let Err(error) = forget_consumers(&state).await {
             tracing::debug!(%error, "Consumers that have ended could not be forgotten");
@@ -28,14 +30,26 @@ async fn clean(state: &State) -> Result<u64, StoreError> {
     let mut tx = state.db.system().await?;
     let mut rows = 0;
     let mut add = |done: sqlx::postgres::PgQueryResult| rows += done.rows_affected();
-    add(sqlx::query!("delete from idempotency_keys where created_at < now() - interval '24 hours'")
+    add(sqlx::query!(
+        "delete from idempotency_keys where created_at < now() - interval '24 hours'"
+    )
+    .execute(&mut *tx)
+    .await?);
+    add(sqlx::query!("delete from sessions where ends_at < now() - interval '1 day'")
         .execute(&mut *tx)
         .await?);
-    add(sqlx::query!("delete from sessions where ends_at < now() - interval '1 day'").execute(&mut *tx).await?);
-    add(sqlx::query!("delete from links where ends_at < now() - interval '1 day'").execute(&mut *tx).await?);
-    add(sqlx::query!("delete from refresh_tokens where ends_at < now() - interval '1 day'").execute(&mut *tx).await?);
-    add(sqlx::query!("delete from sign_in_failures where until < now() - interval '1 day'").execute(&mut *tx).await?);
-    add(sqlx::query!("delete from revoked_tokens where ends_at < now() - interval '1 day'").execute(&mut *tx).await?);
+    add(sqlx::query!("delete from links where ends_at < now() - interval '1 day'")
+        .execute(&mut *tx)
+        .await?);
+    add(sqlx::query!("delete from refresh_tokens where ends_at < now() - interval '1 day'")
+        .execute(&mut *tx)
+        .await?);
+    add(sqlx::query!("delete from sign_in_failures where until < now() - interval '1 day'")
+        .execute(&mut *tx)
+        .await?);
+    add(sqlx::query!("delete from revoked_tokens where ends_at < now() - interval '1 day'")
+        .execute(&mut *tx)
+        .await?);
     tx.commit().await?;
     Ok(rows)
 }

@@ -15,7 +15,10 @@ use chrono::NaiveDate;
 use redis::{
     AsyncConnectionConfig, Client, RedisError, RedisResult, Value,
     aio::MultiplexedConnection,
-    streams::{StreamAutoClaimReply, StreamId, StreamInfoConsumersReply, StreamPendingCountReply, StreamReadReply},
+    streams::{
+        StreamAutoClaimReply, StreamId, StreamInfoConsumersReply, StreamPendingCountReply,
+        StreamReadReply,
+    },
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -159,7 +162,8 @@ impl Consumer {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(Duration::from_secs(2)))
             .set_response_timeout(Some(Duration::from_secs(10)));
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection =
+            self.client.get_multiplexed_async_connection_with_config(&config).await?;
         make_groups(&mut connection).await?;
         self.connection = Some(connection.clone());
         Ok(connection)
@@ -167,7 +171,13 @@ impl Consumer {
 
     async fn read(&self, redis: &mut MultiplexedConnection) -> Result<Vec<Entry>, RedisError> {
         let mut read = redis::cmd("XREADGROUP");
-        read.arg("GROUP").arg(USAGE_GROUP).arg(&self.name).arg("COUNT").arg(READ_COUNT).arg("BLOCK").arg(READ_WAIT_MS);
+        read.arg("GROUP")
+            .arg(USAGE_GROUP)
+            .arg(&self.name)
+            .arg("COUNT")
+            .arg(READ_COUNT)
+            .arg("BLOCK")
+            .arg(READ_WAIT_MS);
         read.arg("STREAMS");
         for partition in Partition::all() {
             read.arg(partition.stream());
@@ -188,7 +198,12 @@ impl Consumer {
     async fn claim(&mut self, redis: &mut MultiplexedConnection) -> Result<Vec<Entry>, RedisError> {
         let mut claim = redis::pipe();
         for (partition, cursor) in Partition::all().zip(&self.cursors) {
-            claim.cmd("XAUTOCLAIM").arg(partition.stream()).arg(USAGE_GROUP).arg(&self.name).arg(CLAIM_AFTER_MS);
+            claim
+                .cmd("XAUTOCLAIM")
+                .arg(partition.stream())
+                .arg(USAGE_GROUP)
+                .arg(&self.name)
+                .arg(CLAIM_AFTER_MS);
             claim.arg(cursor).arg("COUNT").arg(READ_COUNT);
         }
         let replies: Vec<StreamAutoClaimReply> = claim.query_async(redis).await?;
@@ -204,8 +219,13 @@ impl Consumer {
     }
 
     /// Stores the first entries of the backlog. Tells which are done.
-    async fn take_in(&mut self, redis: &mut MultiplexedConnection, count: usize) -> Result<Vec<(Partition, String)>, Trouble> {
-        let (mut rows, mut places, mut dead, mut done) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    async fn take_in(
+        &mut self,
+        redis: &mut MultiplexedConnection,
+        count: usize,
+    ) -> Result<Vec<(Partition, String)>, Trouble> {
+        let (mut rows, mut places, mut dead, mut done) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for entry in self.backlog.iter().take(count) {
             match entry.payload.as_deref().map_err(String::clone).and_then(read_event) {
                 Ok(row) => {
@@ -275,7 +295,9 @@ impl Consumer {
 
 fn tell(dead: &Dead) {
     tracing::warn!(
-        partition = dead.partition, stream_id = dead.stream_id, error = dead.error,
+        partition = dead.partition,
+        stream_id = dead.stream_id,
+        error = dead.error,
         "A usage event cannot be taken in: it is kept in usage_dead"
     );
 }
@@ -283,7 +305,9 @@ fn tell(dead: &Dead) {
 impl Entry {
     fn of(partition: Partition, id: StreamId) -> Self {
         let payload = match id.map.get(USAGE_FIELD) {
-            Some(Value::BulkString(bytes)) => String::from_utf8(bytes.clone()).map_err(|_| "no UTF-8".to_owned()),
+            Some(Value::BulkString(bytes)) => {
+                String::from_utf8(bytes.clone()).map_err(|_| "no UTF-8".to_owned())
+            }
             Some(Value::SimpleString(text)) => Ok(text.clone()),
             _ => Err(format!("no field \"{USAGE_FIELD}\"")),
         };
@@ -348,7 +372,12 @@ async fn make_groups(redis: &mut MultiplexedConnection) -> Result<(), RedisError
     let mut pipe = redis::pipe();
     pipe.ignore_errors();
     for partition in Partition::all() {
-        pipe.cmd("XGROUP").arg("CREATE").arg(partition.stream()).arg(USAGE_GROUP).arg("0").arg("MKSTREAM");
+        pipe.cmd("XGROUP")
+            .arg("CREATE")
+            .arg(partition.stream())
+            .arg(USAGE_GROUP)
+            .arg("0")
+            .arg("MKSTREAM");
     }
     let made: Vec<RedisResult<Value>> = pipe.query_async(redis).await?;
     for result in made {

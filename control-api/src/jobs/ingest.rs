@@ -27,7 +27,8 @@ pub async fn ensure_days(
     known: &mut BTreeSet<NaiveDate>,
     rows: &[EventRow],
 ) -> Result<(), StoreError> {
-    let days: BTreeSet<NaiveDate> = rows.iter().map(|row| row.day).filter(|day| !known.contains(day)).collect();
+    let days: BTreeSet<NaiveDate> =
+        rows.iter().map(|row| row.day).filter(|day| !known.contains(day)).collect();
     for day in days {
         let mut tx = db.system().await?;
         intake::ensure_day(&mut tx, day).await?;
@@ -51,7 +52,8 @@ pub async fn store(db: &Db, rows: &[EventRow], dead: &[Dead]) -> Result<(), Stor
         }
     }
     for entry in dead {
-        intake::bury(&mut tx, entry.partition, &entry.stream_id, &entry.payload, &entry.error).await?;
+        intake::bury(&mut tx, entry.partition, &entry.stream_id, &entry.payload, &entry.error)
+            .await?;
     }
     tx.commit().await
 }
@@ -61,7 +63,8 @@ fn aggregate(
     rows: &[EventRow],
     new: &HashSet<(Uuid, String)>,
 ) -> (BTreeMap<RollupKey, Sums>, BTreeMap<(Uuid, String), Activity>) {
-    let mut left: HashSet<(Uuid, &str)> = new.iter().map(|(tenant, id)| (*tenant, id.as_str())).collect();
+    let mut left: HashSet<(Uuid, &str)> =
+        new.iter().map(|(tenant, id)| (*tenant, id.as_str())).collect();
     let mut sums: BTreeMap<RollupKey, Sums> = BTreeMap::new();
     let mut activity: BTreeMap<(Uuid, String), Activity> = BTreeMap::new();
     for row in rows {
@@ -71,7 +74,8 @@ fn aggregate(
         sums.entry(key_of(row)).or_default().add(row);
         if row.adjusts.is_none() {
             let seen = || Activity { first: row.id.clone(), last: row.id.clone(), last_at: row.at };
-            let activity = activity.entry((row.tenant_id, row.api_key.clone())).or_insert_with(seen);
+            let activity =
+                activity.entry((row.tenant_id, row.api_key.clone())).or_insert_with(seen);
             activity.first = activity.first.clone().min(row.id.clone());
             if activity.last_at <= row.at {
                 (activity.last, activity.last_at) = (row.id.clone(), row.at);
@@ -121,7 +125,10 @@ pub fn blames_an_event(error: &StoreError) -> bool {
             let code = code.as_deref().unwrap_or_default();
             ["22", "23", "54"].iter().any(|class| code.starts_with(class))
         }
-        StoreError::NotFound | StoreError::Stale | StoreError::Unreachable | StoreError::Database(_) => false,
+        StoreError::NotFound
+        | StoreError::Stale
+        | StoreError::Unreachable
+        | StoreError::Database(_) => false,
     }
 }
 
@@ -161,14 +168,24 @@ mod tests {
             .iter()
             .map(|(key, sums)| {
                 let hour = key.hour.format("%H:%M").to_string();
-                (hour, key.api_key.as_str(), sums.requests, sums.errors, sums.input_tokens, sums.cost_nano_usd)
+                (
+                    hour,
+                    key.api_key.as_str(),
+                    sums.requests,
+                    sums.errors,
+                    sums.input_tokens,
+                    sums.cost_nano_usd,
+                )
             })
             .collect();
-        assert_eq!(sums, [
-            ("10:00".to_owned(), "a", 1, 1, 10, 0),
-            ("10:00".to_owned(), "b", 2, 1, 20, 7),
-            ("11:00".to_owned(), "b", 1, 0, 10, 7),
-        ]);
+        assert_eq!(
+            sums,
+            [
+                ("10:00".to_owned(), "a", 1, 1, 10, 0),
+                ("10:00".to_owned(), "b", 2, 1, 20, 7),
+                ("11:00".to_owned(), "b", 1, 0, 10, 7),
+            ]
+        );
         let of_b = &activity[&(rows[0].tenant_id, "b".to_owned())];
         assert_eq!((&of_b.first, &of_b.last), (&rows[1].id, &rows[0].id));
     }
@@ -182,7 +199,10 @@ mod tests {
         ];
         let new = all(&rows[..1]);
         let (sums, _) = aggregate(&rows, &new);
-        assert_eq!(sums.values().map(|sums| (sums.requests, sums.cost_nano_usd)).collect::<Vec<_>>(), [(1, 5)]);
+        assert_eq!(
+            sums.values().map(|sums| (sums.requests, sums.cost_nano_usd)).collect::<Vec<_>>(),
+            [(1, 5)]
+        );
     }
 
     #[test]

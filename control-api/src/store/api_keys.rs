@@ -82,7 +82,11 @@ pub struct Origin<'o> {
 }
 
 /// Adds a key.
-pub async fn create(tx: &mut TenantTx, origin: &Origin<'_>, settings: &Settings<'_>) -> Result<(), StoreError> {
+pub async fn create(
+    tx: &mut TenantTx,
+    origin: &Origin<'_>,
+    settings: &Settings<'_>,
+) -> Result<(), StoreError> {
     let tenant = tx.tenant();
     sqlx::query!(
         "insert into api_keys (tenant_id, id, name, hash, last4, team_id, member_id, models, requests_per_minute, \
@@ -137,7 +141,12 @@ pub async fn change(
 }
 
 /// Gives a key another secret's hash.
-pub async fn set_hash(tx: &mut TenantTx, id: ApiKeyId, hash: &[u8; 32], last4: &str) -> Result<(), StoreError> {
+pub async fn set_hash(
+    tx: &mut TenantTx,
+    id: ApiKeyId,
+    hash: &[u8; 32],
+    last4: &str,
+) -> Result<(), StoreError> {
     let tenant = tx.tenant();
     sqlx::query!(
         "update api_keys set hash = $3, last4 = $4, version = version + 1 where tenant_id = $1 and id = $2",
@@ -218,7 +227,10 @@ pub async fn list(tx: &mut TenantTx, filter: &Filter) -> Result<Vec<ApiKeyRow>, 
 }
 
 /// The living keys of several tenants.
-pub async fn living(conn: &mut PgConnection, tenants: &[Uuid]) -> Result<Vec<ApiKeyRow>, StoreError> {
+pub async fn living(
+    conn: &mut PgConnection,
+    tenants: &[Uuid],
+) -> Result<Vec<ApiKeyRow>, StoreError> {
     Ok(sqlx::query_as!(
         ApiKeyRow,
         "select tenant_id, id, name, hash, last4, team_id, member_id, models, requests_per_minute, tokens_per_minute, \

@@ -112,7 +112,12 @@ pub async fn create(tx: &mut TenantTx, id: BudgetId, new: &Settings) -> Result<(
 }
 
 /// Changes a budget; with a version only if it is still at it.
-pub async fn change(tx: &mut TenantTx, id: BudgetId, version: Option<i32>, new: &Settings) -> Result<(), StoreError> {
+pub async fn change(
+    tx: &mut TenantTx,
+    id: BudgetId,
+    version: Option<i32>,
+    new: &Settings,
+) -> Result<(), StoreError> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
         "update budgets set name = $4, limit_nano_usd = $5, time_window = $6, team_id = $7, member_id = $8, \

@@ -54,9 +54,10 @@ pub async fn load(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<TenantCon
         };
         all.insert(tenant.id, config);
     }
-    let teams = sqlx::query!("select tenant_id, id, name from teams where tenant_id = any($1)", ids)
-        .fetch_all(&mut *conn)
-        .await?;
+    let teams =
+        sqlx::query!("select tenant_id, id, name from teams where tenant_id = any($1)", ids)
+            .fetch_all(&mut *conn)
+            .await?;
     for row in teams {
         all.entry(row.tenant_id).and_modify(|config| drop(config.teams.insert(row.id, row.name)));
     }
@@ -68,7 +69,8 @@ pub async fn load(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<TenantCon
     .fetch_all(&mut *conn)
     .await?;
     for row in members {
-        all.entry(row.tenant_id).and_modify(|config| drop(config.members.insert(row.id, row.email)));
+        all.entry(row.tenant_id)
+            .and_modify(|config| drop(config.members.insert(row.id, row.email)));
     }
     for row in api_keys::living(conn, ids).await? {
         all.entry(row.tenant_id).and_modify(|config| config.api_keys.push(row));

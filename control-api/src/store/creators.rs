@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 /// The addresses of persons and the names of management tokens, by the id that was written down. Who is unknown to the
 /// tenant, as an operator or the command line, is left out.
-pub async fn names(tx: &mut TenantTx, ids: impl Iterator<Item = &str>) -> Result<HashMap<String, String>, StoreError> {
+pub async fn names(
+    tx: &mut TenantTx,
+    ids: impl Iterator<Item = &str>,
+) -> Result<HashMap<String, String>, StoreError> {
     let tenant = tx.tenant();
     let (mut people, mut tokens) = (Vec::<Uuid>::new(), Vec::<Uuid>::new());
     for id in ids {
@@ -28,7 +31,11 @@ pub async fn names(tx: &mut TenantTx, ids: impl Iterator<Item = &str>) -> Result
     .fetch_all(&mut **tx)
     .await?;
     let names = rows.into_iter().map(|row| {
-        let id = if row.person { PersonId(row.id).to_string() } else { ManagementTokenId(row.id).to_string() };
+        let id = if row.person {
+            PersonId(row.id).to_string()
+        } else {
+            ManagementTokenId(row.id).to_string()
+        };
         (id, row.name)
     });
     Ok(names.collect())

@@ -45,8 +45,9 @@ pub async fn set(tx: &mut TenantTx, name: &str, spec: &Value) -> Result<(), Stor
 /// Forgets a model's facts.
 pub async fn delete(tx: &mut TenantTx, name: &str) -> Result<(), StoreError> {
     let tenant = tx.tenant();
-    let done = sqlx::query!("delete from models where tenant_id = $1 and name = $2", tenant.0, name)
-        .execute(&mut **tx)
-        .await?;
+    let done =
+        sqlx::query!("delete from models where tenant_id = $1 and name = $2", tenant.0, name)
+            .execute(&mut **tx)
+            .await?;
     if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
 }

@@ -35,7 +35,10 @@ pub struct ProviderKeyRow {
 }
 
 /// The provider keys of several tenants.
-pub async fn of(conn: &mut PgConnection, tenants: &[Uuid]) -> Result<Vec<ProviderKeyRow>, StoreError> {
+pub async fn of(
+    conn: &mut PgConnection,
+    tenants: &[Uuid],
+) -> Result<Vec<ProviderKeyRow>, StoreError> {
     Ok(sqlx::query_as!(
         ProviderKeyRow,
         "select tenant_id, id, provider_id, fingerprint, sealed, sealed_version, weight, created_by, created_at, \
@@ -86,7 +89,11 @@ pub async fn create(tx: &mut TenantTx, new: &NewProviderKey<'_>) -> Result<(), S
 }
 
 /// A key's share of the traffic.
-pub async fn set_weight(tx: &mut TenantTx, id: ProviderKeyId, weight: i32) -> Result<(), StoreError> {
+pub async fn set_weight(
+    tx: &mut TenantTx,
+    id: ProviderKeyId,
+    weight: i32,
+) -> Result<(), StoreError> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
         "update provider_keys set weight = $3, version = version + 1 where tenant_id = $1 and id = $2 \
@@ -115,7 +122,11 @@ pub async fn destroy(tx: &mut TenantTx, id: ProviderKeyId) -> Result<(), StoreEr
 }
 
 /// Notes what came of trying a key.
-pub async fn note_test(tx: &mut TenantTx, id: ProviderKeyId, result: &Value) -> Result<(), StoreError> {
+pub async fn note_test(
+    tx: &mut TenantTx,
+    id: ProviderKeyId,
+    result: &Value,
+) -> Result<(), StoreError> {
     let tenant = tx.tenant();
     sqlx::query!(
         "update provider_keys set tested_at = now(), test = $3 where tenant_id = $1 and id = $2",

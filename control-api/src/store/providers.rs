@@ -36,7 +36,12 @@ pub async fn of(conn: &mut PgConnection, tenants: &[Uuid]) -> Result<Vec<Provide
 }
 
 /// Adds a provider.
-pub async fn create(tx: &mut TenantTx, id: ProviderId, name: &str, spec: &Value) -> Result<(), StoreError> {
+pub async fn create(
+    tx: &mut TenantTx,
+    id: ProviderId,
+    name: &str,
+    spec: &Value,
+) -> Result<(), StoreError> {
     let tenant = tx.tenant();
     sqlx::query!(
         "insert into providers (tenant_id, id, name, spec) values ($1, $2, $3, $4)",
@@ -74,8 +79,9 @@ pub async fn change(
 /// Deletes a provider with its keys.
 pub async fn delete(tx: &mut TenantTx, id: ProviderId) -> Result<(), StoreError> {
     let tenant = tx.tenant();
-    let done = sqlx::query!("delete from providers where tenant_id = $1 and id = $2", tenant.0, id.0)
-        .execute(&mut **tx)
-        .await?;
+    let done =
+        sqlx::query!("delete from providers where tenant_id = $1 and id = $2", tenant.0, id.0)
+            .execute(&mut **tx)
+            .await?;
     if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
 }

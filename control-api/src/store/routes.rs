@@ -36,7 +36,12 @@ pub async fn of(conn: &mut PgConnection, tenants: &[Uuid]) -> Result<Vec<RouteRo
 }
 
 /// Adds a route.
-pub async fn create(tx: &mut TenantTx, id: RouteId, name: &str, spec: &Value) -> Result<(), StoreError> {
+pub async fn create(
+    tx: &mut TenantTx,
+    id: RouteId,
+    name: &str,
+    spec: &Value,
+) -> Result<(), StoreError> {
     let tenant = tx.tenant();
     sqlx::query!(
         "insert into routes (tenant_id, id, name, spec) values ($1, $2, $3, $4)",

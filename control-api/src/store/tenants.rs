@@ -26,10 +26,20 @@ pub struct TenantRow {
 }
 
 /// Creates a tenant.
-pub async fn create(tx: &mut SystemTx, id: TenantId, name: &str, time_zone: &str) -> Result<(), StoreError> {
-    sqlx::query!("insert into tenants (id, name, time_zone) values ($1, $2, $3)", id.0, name, time_zone)
-        .execute(&mut **tx)
-        .await?;
+pub async fn create(
+    tx: &mut SystemTx,
+    id: TenantId,
+    name: &str,
+    time_zone: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into tenants (id, name, time_zone) values ($1, $2, $3)",
+        id.0,
+        name,
+        time_zone
+    )
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -83,11 +93,18 @@ pub async fn search(
 
 /// All tenants that are not suspended, by id.
 pub async fn ids_of_all(tx: &mut SystemTx) -> Result<Vec<Uuid>, StoreError> {
-    Ok(sqlx::query_scalar!("select id from tenants where suspended_at is null order by id").fetch_all(&mut **tx).await?)
+    Ok(sqlx::query_scalar!("select id from tenants where suspended_at is null order by id")
+        .fetch_all(&mut **tx)
+        .await?)
 }
 
 /// Changes the settings of the transaction's tenant, if it is still at a version.
-pub async fn change(tx: &mut TenantTx, version: i32, time_zone: &str, unpriced: &str) -> Result<(), StoreError> {
+pub async fn change(
+    tx: &mut TenantTx,
+    version: i32,
+    time_zone: &str,
+    unpriced: &str,
+) -> Result<(), StoreError> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
         "update tenants set time_zone = $3, unpriced = $4, version = version + 1 where id = $1 and version = $2",

@@ -2,7 +2,7 @@
 //! nothing.
 
 use super::secrets;
-use crate::{state::State, upstream::resolver};
+use crate::state::State;
 use std::{
     net::IpAddr,
     path::{Path, PathBuf},
@@ -73,7 +73,9 @@ pub(super) fn private_addresses(world: &World) -> Vec<String> {
         {
             let Ok(uri) = provider.base_url.parse::<http::Uri>() else { continue };
             let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-            let private = host.parse::<IpAddr>().is_ok_and(|address| !tollgate_contract::network::is_public(address))
+            let private = host
+                .parse::<IpAddr>()
+                .is_ok_and(|address| !tollgate_contract::network::is_public(address))
                 || host == "localhost";
             if private {
                 found.insert(format!(

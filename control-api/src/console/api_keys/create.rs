@@ -3,7 +3,7 @@
 use super::{LIST, fields, snippets, teams};
 use crate::{
     access::{Permission, permission::of},
-    console::{Post, Visit, page, page_with_mistakes},
+    console::{Post, Visit, mistakes::both, page, page_with_mistakes},
     domain::{
         api_keys::{self, Minted},
         budgets,
@@ -22,7 +22,12 @@ use tollgate_web::{
 pub async fn ask(visit: Visit<of::UseKeys>) -> Result<HttpResponse, ApiError> {
     let shell = visit.shell(Nav::ApiKeys).await?;
     let teams = teams(&visit).await?;
-    page(&NewApiKeyPage { shell, once: Visit::<of::UseKeys>::once(), form: ApiKeyForm::blank(), teams })
+    page(&NewApiKeyPage {
+        shell,
+        once: Visit::<of::UseKeys>::once(),
+        form: ApiKeyForm::blank(),
+        teams,
+    })
 }
 
 /// `POST /console/api-keys`.
@@ -35,14 +40,20 @@ pub async fn create(post: Post<of::UseKeys>) -> Result<HttpResponse, ApiError> {
     let mut shell = visit.shell(Nav::ApiKeys).await?;
     match make(&post, &shell.zone).await {
         Ok(made) => {
-            shell.notice = made.without_budget.map(|text| Notice { kind: NoticeKind::Warning, text });
+            shell.notice =
+                made.without_budget.map(|text| Notice { kind: NoticeKind::Warning, text });
             secret_page(visit, shell, &made.minted, None).await
         }
         Err(error) => {
             post.may_repeat().await?;
             let form = fields::with_mistakes(fields::typed(&post.form), error)?;
             let teams = teams(visit).await?;
-            page_with_mistakes(&NewApiKeyPage { shell, once: post.form.get("once").to_owned(), form, teams })
+            page_with_mistakes(&NewApiKeyPage {
+                shell,
+                once: post.form.get("once").to_owned(),
+                form,
+                teams,
+            })
         }
     }
 }
@@ -55,7 +66,8 @@ struct Made {
 
 async fn make(post: &Post<of::UseKeys>, zone: &TimeZone) -> Result<Made, ApiError> {
     let (state, actor) = (&post.visit.state, &post.visit.actor);
-    let (wishes, budget) = fields::both(fields::wishes(&post.form, zone, None), fields::budget(&post.form))?;
+    let (wishes, budget) =
+        both(fields::wishes(&post.form, zone, None), fields::budget(&post.form))?;
     if budget.is_some() && !actor.may(Permission::ManageBudgets) {
         let message = "Your role does not set budgets: leave it empty, and ask an admin for one";
         return Err(ApiError::invalid("/budget_limit", message));
@@ -64,11 +76,14 @@ async fn make(post: &Post<of::UseKeys>, zone: &TimeZone) -> Result<Made, ApiErro
     let minted = api_keys::create(state, actor, wishes).await?;
     let mut without_budget = None;
     if let Some(settings) = budget {
-        let settings = Settings { name: budget_name(&name, &minted), api_key: Some(minted.id), ..settings };
+        let settings =
+            Settings { name: budget_name(&name, &minted), api_key: Some(minted.id), ..settings };
         // The key is there, and its secret is never shown again: it has to be shown now, whatever comes of the budget.
         if let Err(error) = budgets::create(state, actor, settings).await {
             error.log();
-            without_budget = Some(format!("The key works, but its budget was not made. {error} Make it under Budgets."));
+            without_budget = Some(format!(
+                "The key works, but its budget was not made. {error} Make it under Budgets."
+            ));
         }
     }
     Ok(Made { minted, without_budget })

@@ -17,7 +17,10 @@ use tollgate_web::{
 };
 
 /// `GET /console/api-keys/{id}`.
-pub async fn show(visit: Visit<of::See>, id: web::Path<ApiKeyId>) -> Result<HttpResponse, ApiError> {
+pub async fn show(
+    visit: Visit<of::See>,
+    id: web::Path<ApiKeyId>,
+) -> Result<HttpResponse, ApiError> {
     let row = api_keys::get(&visit.state, &visit.actor, *id).await?;
     let shell = visit.shell(Nav::ApiKeys).await?;
     let form = fields::of(&row, &shell.zone);
@@ -25,9 +28,13 @@ pub async fn show(visit: Visit<of::See>, id: web::Path<ApiKeyId>) -> Result<Http
 }
 
 /// `POST /console/api-keys/{id}`.
-pub async fn change(post: Post<of::UseKeys>, id: web::Path<ApiKeyId>) -> Result<HttpResponse, ApiError> {
+pub async fn change(
+    post: Post<of::UseKeys>,
+    id: web::Path<ApiKeyId>,
+) -> Result<HttpResponse, ApiError> {
     let (visit, id) = (&post.visit, *id);
-    let mut version: i32 = post.form.parsed("etag", "the page's").ok().flatten().ok_or(ApiError::VersionRequired)?;
+    let mut version: i32 =
+        post.form.parsed("etag", "the page's").ok().flatten().ok_or(ApiError::VersionRequired)?;
     let before = api_keys::get(&visit.state, &visit.actor, id).await?;
     let shell = visit.shell(Nav::ApiKeys).await?;
     let changed = match fields::wishes(&post.form, &shell.zone, before.expires_at) {
@@ -35,7 +42,11 @@ pub async fn change(post: Post<of::UseKeys>, id: web::Path<ApiKeyId>) -> Result<
         Err(error) => Err(error),
     };
     let Err(error) = changed else {
-        return Ok(visit.see(&address(id), NoticeKind::Success, "Saved. Gateways follow within two seconds."));
+        return Ok(visit.see(
+            &address(id),
+            NoticeKind::Success,
+            "Saved. Gateways follow within two seconds.",
+        ));
     };
     let row = api_keys::get(&visit.state, &visit.actor, id).await?;
     if matches!(error, ApiError::Stale) {
@@ -46,7 +57,10 @@ pub async fn change(post: Post<of::UseKeys>, id: web::Path<ApiKeyId>) -> Result<
 }
 
 /// `POST /console/api-keys/{id}/rotate`.
-pub async fn rotate(post: Post<of::UseKeys>, id: web::Path<ApiKeyId>) -> Result<HttpResponse, ApiError> {
+pub async fn rotate(
+    post: Post<of::UseKeys>,
+    id: web::Path<ApiKeyId>,
+) -> Result<HttpResponse, ApiError> {
     let (visit, id) = (&post.visit, *id);
     let overlap = overlap(post.form.get("overlap"))
         .ok_or_else(|| ApiError::invalid("/overlap", "must be one of: 0s, 1h, 24h, 7d"))?;
@@ -58,7 +72,9 @@ pub async fn rotate(post: Post<of::UseKeys>, id: web::Path<ApiKeyId>) -> Result<
         Ok(minted) => {
             let old = api_keys::get(&visit.state, &visit.actor, id).await?;
             let until = old.expires_at.filter(|at| old.revoked_at.is_none() && *at > Utc::now());
-            let shell = visit.shell(Nav::ApiKeys).await?;
+            let mut shell = visit.shell(Nav::ApiKeys).await?;
+            // What was posted here cannot be looked at.
+            shell.here = address(minted.id);
             secret_page(visit, shell, &minted, until.map(shown)).await
         }
         Err(error) => {

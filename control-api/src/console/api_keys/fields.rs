@@ -29,15 +29,24 @@ pub fn typed(form: &Form) -> ApiKeyForm {
 
 /// The fields of a key as it is.
 pub fn of(row: &ApiKeyRow, zone: &TimeZone) -> ApiKeyForm {
-    let number = |limit: Option<i64>| limit.map_or(String::new(), |limit| limit.to_string()).as_str().into();
+    let number =
+        |limit: Option<i64>| limit.map_or(String::new(), |limit| limit.to_string()).as_str().into();
     ApiKeyForm {
         name: row.name.as_str().into(),
-        team: row.team_id.map_or(String::new(), |id| crate::ids::TeamId(id).to_string()).as_str().into(),
+        team: row
+            .team_id
+            .map_or(String::new(), |id| crate::ids::TeamId(id).to_string())
+            .as_str()
+            .into(),
         models: row.models.join("\n").as_str().into(),
         requests_per_minute: number(row.requests_per_minute),
         tokens_per_minute: number(row.tokens_per_minute),
         concurrent: number(row.concurrent),
-        expires: row.expires_at.map_or(String::new(), |at| days::last_day(at, zone).to_string()).as_str().into(),
+        expires: row
+            .expires_at
+            .map_or(String::new(), |at| days::last_day(at, zone).to_string())
+            .as_str()
+            .into(),
         ..ApiKeyForm::default()
     }
 }
@@ -67,7 +76,11 @@ pub fn with_mistakes(mut fields: ApiKeyForm, error: ApiError) -> Result<ApiKeyFo
 
 /// What the form wishes, or all mistakes at once. `before` is when the key ends now: a day that was not touched does
 /// not move it to midnight.
-pub fn wishes(form: &Form, zone: &TimeZone, before: Option<DateTime<Utc>>) -> Result<Wishes, ApiError> {
+pub fn wishes(
+    form: &Form,
+    zone: &TimeZone,
+    before: Option<DateTime<Utc>>,
+) -> Result<Wishes, ApiError> {
     let mut errors = Vec::new();
     let mut limit = |name: &str| {
         limit(form.get(name)).unwrap_or_else(|message| {
@@ -123,22 +136,13 @@ pub fn budget(form: &Form) -> Result<Option<Settings>, ApiError> {
         alert_at: vec![50, 80, 100],
         mode: "enforce".to_owned(),
     };
-    let renamed = |error: FieldError| FieldError::new(error.pointer.replacen('/', "/budget_", 1), error.message);
+    let renamed = |error: FieldError| {
+        FieldError::new(error.pointer.replacen('/', "/budget_", 1), error.message)
+    };
     budgets::check(settings).map(Some).map_err(|error| match error {
         ApiError::Invalid(errors) => ApiError::Invalid(errors.into_iter().map(renamed).collect()),
         other => other,
     })
-}
-
-/// Both, or the mistakes of both.
-pub fn both<A, B>(first: Result<A, ApiError>, second: Result<B, ApiError>) -> Result<(A, B), ApiError> {
-    match (first, second) {
-        (Err(ApiError::Invalid(mut errors)), Err(ApiError::Invalid(more))) => {
-            errors.extend(more);
-            Err(ApiError::Invalid(errors))
-        }
-        (first, second) => Ok((first?, second?)),
-    }
 }
 
 /// A whole number as people write it, `200,000` too; nothing is no limit.
@@ -203,7 +207,7 @@ mod tests {
     fn mistakes_of_key_and_budget_are_told_together() {
         let first: Result<(), _> = Err(ApiError::invalid("/name", "must have 1 to 64 characters"));
         let second: Result<(), _> = Err(ApiError::invalid("/budget_limit", "must be more than 0"));
-        let error = both(first, second).unwrap_err();
+        let error = crate::console::mistakes::both(first, second).unwrap_err();
         let fields = with_mistakes(ApiKeyForm::blank(), error).unwrap();
         assert_eq!(fields.name.error.as_deref(), Some("Name must have 1 to 64 characters."));
         assert_eq!(fields.budget_limit.error.as_deref(), Some("Limit in USD must be more than 0."));

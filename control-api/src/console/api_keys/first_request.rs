@@ -19,7 +19,10 @@ use tollgate_web::{
 };
 
 /// `GET /console/api-keys/{id}/first-request`.
-pub async fn first_request(visit: Visit<of::See>, id: web::Path<ApiKeyId>) -> Result<HttpResponse, ApiError> {
+pub async fn first_request(
+    visit: Visit<of::See>,
+    id: web::Path<ApiKeyId>,
+) -> Result<HttpResponse, ApiError> {
     let row = api_keys::get(&visit.state, &visit.actor, *id).await?;
     let first_request = usage::first_request(&visit.state, &visit.actor, *id).await?.map(told);
     let shell = visit.shell(Nav::ApiKeys).await?;

@@ -22,7 +22,8 @@ pub async fn list(visit: Visit<of::See>) -> Result<HttpResponse, ApiError> {
     let (is_csv, cursor) = (visit.query("format") == "csv", visit.query("cursor"));
     let question = Question {
         search: query.get("q").trim().to_owned(),
-        status: status(query.get("status")).map_or(String::new(), |status| status.name().to_owned()),
+        status: status(query.get("status"))
+            .map_or(String::new(), |status| status.name().to_owned()),
         sort: query.get("sort").to_owned(),
         since: month_start(shell.now, &shell.zone),
         // Who comes with a cursor that is none starts at the first page.
@@ -41,7 +42,16 @@ pub async fn list(visit: Visit<of::See>) -> Result<HttpResponse, ApiError> {
 
 fn as_csv(rows: Vec<ApiKeyRow>) -> Result<HttpResponse, ApiError> {
     let header = [
-        "id", "name", "last4", "team", "member", "status", "spend_month_usd", "created_at", "last_used_at", "expires_at",
+        "id",
+        "name",
+        "last4",
+        "team",
+        "member",
+        "status",
+        "spend_month_usd",
+        "created_at",
+        "last_used_at",
+        "expires_at",
     ];
     let time = |at: Option<jiff::Timestamp>| at.map_or(String::new(), |at| at.to_string());
     let line = |row: ApiKeyRow| {

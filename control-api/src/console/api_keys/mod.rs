@@ -1,12 +1,12 @@
 //! API keys: `list` them, `create` one and show its secret once, `edit` it, end it (`revoke`). What is asked is in
 //! `fields`; here is what these pages share.
 
-pub mod list;
 pub mod create;
 pub mod edit;
-pub mod revoke;
 mod fields;
 mod first_request;
+pub mod list;
+pub mod revoke;
 mod snippets;
 
 pub use first_request::first_request;
@@ -72,7 +72,11 @@ async fn usage<P>(visit: &Visit<P>, shell: &Shell, id: ApiKeyId) -> Result<ApiKe
         ..report::Question::default()
     };
     let mut tx = visit.state.db.tenant(visit.actor.tenant).await?;
-    let day = report::sums(&mut tx, &question(now - Duration::hours(24))).await?.pop().unwrap_or_default().1;
+    let day = report::sums(&mut tx, &question(now - Duration::hours(24)))
+        .await?
+        .pop()
+        .unwrap_or_default()
+        .1;
     let month = month_start(shell.now, &shell.zone);
     let month = report::sums(&mut tx, &question(month)).await?.pop().unwrap_or_default().1;
     let count = |number: i64| u64::try_from(number).unwrap_or(0);

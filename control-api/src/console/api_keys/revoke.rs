@@ -16,19 +16,30 @@ use tollgate_web::{
 };
 
 /// `GET /console/api-keys/{id}/revoke`.
-pub async fn ask(visit: Visit<of::UseKeys>, id: web::Path<ApiKeyId>) -> Result<HttpResponse, ApiError> {
+pub async fn ask(
+    visit: Visit<of::UseKeys>,
+    id: web::Path<ApiKeyId>,
+) -> Result<HttpResponse, ApiError> {
     page(&confirmation(&visit, *id, Field::default()).await?)
 }
 
 /// `POST /console/api-keys/{id}/revoke`.
-pub async fn revoke(post: Post<of::UseKeys>, id: web::Path<ApiKeyId>) -> Result<HttpResponse, ApiError> {
+pub async fn revoke(
+    post: Post<of::UseKeys>,
+    id: web::Path<ApiKeyId>,
+) -> Result<HttpResponse, ApiError> {
     let (visit, id) = (&post.visit, *id);
     let row = api_keys::get(&visit.state, &visit.actor, id).await?;
     if row.revoked_at.is_some() {
-        return Ok(visit.see(LIST, NoticeKind::Warning, &format!("{} is revoked already.", row.name)));
+        return Ok(visit.see(
+            LIST,
+            NoticeKind::Warning,
+            &format!("{} is revoked already.", row.name),
+        ));
     }
     if post.form.get("name") != row.name {
-        let typed = post.form.field("name").with_error(format!("Type the name as it is: {}", row.name));
+        let typed =
+            post.form.field("name").with_error(format!("Type the name as it is: {}", row.name));
         return page_with_mistakes(&confirmation(visit, id, typed).await?);
     }
     api_keys::revoke(&visit.state, &visit.actor, id).await?;
@@ -36,7 +47,11 @@ pub async fn revoke(post: Post<of::UseKeys>, id: web::Path<ApiKeyId>) -> Result<
     Ok(visit.see(LIST, NoticeKind::Success, &text))
 }
 
-async fn confirmation<P>(visit: &Visit<P>, id: ApiKeyId, typed: Field) -> Result<RevokeApiKeyPage, ApiError> {
+async fn confirmation<P>(
+    visit: &Visit<P>,
+    id: ApiKeyId,
+    typed: Field,
+) -> Result<RevokeApiKeyPage, ApiError> {
     // Who may not have the key must not read its name either.
     api_keys::get(&visit.state, &visit.actor, id).await?;
     let shell = visit.shell(Nav::ApiKeys).await?;

@@ -18,10 +18,13 @@ pub fn snippets(base_url: &str, secret: &str, model: &str) -> Vec<Snippet> {
 /// A model that a key with these patterns may use: a route, else a model of the tenant, else a usual one.
 pub async fn model_for<P>(visit: &Visit<P>, patterns: &[String]) -> Result<String, ApiError> {
     let (state, actor) = (&visit.state, &visit.actor);
-    let mut names: Vec<String> = domain::routes::list(state, actor).await?.into_iter().map(|row| row.name).collect();
+    let mut names: Vec<String> =
+        domain::routes::list(state, actor).await?.into_iter().map(|row| row.name).collect();
     names.extend(domain::models::list(state, actor).await?.into_iter().map(|row| row.name));
     let providers = domain::providers::list(state, actor).await?;
-    let usual = providers.into_iter().filter(|row| row.spec.get("kind").and_then(Value::as_str) == Some("openai"));
+    let usual = providers
+        .into_iter()
+        .filter(|row| row.spec.get("kind").and_then(Value::as_str) == Some("openai"));
     names.extend(usual.map(|row| format!("{}/gpt-4o-mini", row.name)));
     Ok(choose(patterns, &names))
 }

@@ -33,7 +33,11 @@ pub async fn create(post: Post<of::ManageBudgets>) -> Result<HttpResponse, ApiEr
         Err(error) => Err(error),
     };
     match made {
-        Ok(_) => Ok(visit.see(LIST, NoticeKind::Success, "Budget created. Gateways follow within two seconds.")),
+        Ok(_) => Ok(visit.see(
+            LIST,
+            NoticeKind::Success,
+            "Budget created. Gateways follow within two seconds.",
+        )),
         Err(error) => {
             post.may_repeat().await?;
             let form = fields::with_mistakes(fields::typed(&post.form), error)?;
@@ -43,16 +47,23 @@ pub async fn create(post: Post<of::ManageBudgets>) -> Result<HttpResponse, ApiEr
 }
 
 /// `GET /console/budgets/{id}`.
-pub async fn show(visit: Visit<of::See>, id: web::Path<BudgetId>) -> Result<HttpResponse, ApiError> {
+pub async fn show(
+    visit: Visit<of::See>,
+    id: web::Path<BudgetId>,
+) -> Result<HttpResponse, ApiError> {
     let budget = budgets::get(&visit.state, &visit.actor, *id).await?;
     let (form, version) = (fields::of(&budget), budget.version);
     page(&budget_page(&visit, budget, form, version).await?)
 }
 
 /// `POST /console/budgets/{id}`.
-pub async fn change(post: Post<of::ManageBudgets>, id: web::Path<BudgetId>) -> Result<HttpResponse, ApiError> {
+pub async fn change(
+    post: Post<of::ManageBudgets>,
+    id: web::Path<BudgetId>,
+) -> Result<HttpResponse, ApiError> {
     let (visit, id) = (&post.visit, *id);
-    let mut version: i32 = post.form.parsed("etag", "the page's").ok().flatten().ok_or(ApiError::VersionRequired)?;
+    let mut version: i32 =
+        post.form.parsed("etag", "the page's").ok().flatten().ok_or(ApiError::VersionRequired)?;
     let changed = match fields::settings(&post.form) {
         Ok(settings) => budgets::change(&visit.state, &visit.actor, id, version, settings).await,
         Err(error) => Err(error),
@@ -70,7 +81,10 @@ pub async fn change(post: Post<of::ManageBudgets>, id: web::Path<BudgetId>) -> R
 }
 
 /// `GET /console/budgets/{id}/delete`.
-pub async fn ask_to_delete(visit: Visit<of::ManageBudgets>, id: web::Path<BudgetId>) -> Result<HttpResponse, ApiError> {
+pub async fn ask_to_delete(
+    visit: Visit<of::ManageBudgets>,
+    id: web::Path<BudgetId>,
+) -> Result<HttpResponse, ApiError> {
     let budget = budgets::get(&visit.state, &visit.actor, *id).await?;
     let shell = visit.shell(Nav::Budgets).await?;
     let budget = one(&visit, &shell, budget).await?;
@@ -78,15 +92,21 @@ pub async fn ask_to_delete(visit: Visit<of::ManageBudgets>, id: web::Path<Budget
 }
 
 /// `POST /console/budgets/{id}/delete`.
-pub async fn delete(post: Post<of::ManageBudgets>, id: web::Path<BudgetId>) -> Result<HttpResponse, ApiError> {
+pub async fn delete(
+    post: Post<of::ManageBudgets>,
+    id: web::Path<BudgetId>,
+) -> Result<HttpResponse, ApiError> {
     let visit = &post.visit;
     let budget = match budgets::get(&visit.state, &visit.actor, *id).await {
         // The second click finds nothing more to do.
-        Err(ApiError::NotFound) => return Ok(visit.see(LIST, NoticeKind::Warning, "That budget is deleted already.")),
+        Err(ApiError::NotFound) => {
+            return Ok(visit.see(LIST, NoticeKind::Warning, "That budget is deleted already."));
+        }
         other => other?,
     };
     if post.form.get("name") != budget.name {
-        let typed = post.form.field("name").with_error(format!("Type the name as it is: {}", budget.name));
+        let typed =
+            post.form.field("name").with_error(format!("Type the name as it is: {}", budget.name));
         let shell = visit.shell(Nav::Budgets).await?;
         let budget = one(visit, &shell, budget).await?;
         return page_with_mistakes(&DeleteBudgetPage { shell, budget, typed });
@@ -96,7 +116,11 @@ pub async fn delete(post: Post<of::ManageBudgets>, id: web::Path<BudgetId>) -> R
     Ok(visit.see(LIST, NoticeKind::Success, &text))
 }
 
-async fn new_page<P>(visit: &Visit<P>, once: String, form: BudgetForm) -> Result<BudgetPage, ApiError> {
+async fn new_page<P>(
+    visit: &Visit<P>,
+    once: String,
+    form: BudgetForm,
+) -> Result<BudgetPage, ApiError> {
     let shell = visit.shell(Nav::Budgets).await?;
     let scope = fields::choices(visit, &form).await?;
     Ok(BudgetPage { shell, once, budget: None, etag: String::new(), form, scope })
@@ -111,9 +135,20 @@ async fn budget_page<P>(
     let shell = visit.shell(Nav::Budgets).await?;
     let scope = fields::choices(visit, &form).await?;
     let budget = one(visit, &shell, budget).await?;
-    Ok(BudgetPage { shell, once: String::new(), budget: Some(budget), etag: version.to_string(), form, scope })
+    Ok(BudgetPage {
+        shell,
+        once: String::new(),
+        budget: Some(budget),
+        etag: version.to_string(),
+        form,
+        scope,
+    })
 }
 
-async fn one<P>(visit: &Visit<P>, shell: &Shell, budget: store::budgets::BudgetRow) -> Result<BudgetRow, ApiError> {
+async fn one<P>(
+    visit: &Visit<P>,
+    shell: &Shell,
+    budget: store::budgets::BudgetRow,
+) -> Result<BudgetRow, ApiError> {
     rows(visit, shell, vec![budget]).await?.0.pop().ok_or(ApiError::NotFound)
 }

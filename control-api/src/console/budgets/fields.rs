@@ -50,7 +50,9 @@ pub fn of(budget: &BudgetRow) -> BudgetForm {
         member: Field::new(budget.member_id.map_or(String::new(), |id| MemberId(id).to_string())),
         api_key: Field::new(budget.api_key_id.map_or(String::new(), |id| ApiKeyId(id).to_string())),
         provider: Field::new(budget.provider.clone().unwrap_or_default()),
-        models: Field::new(budget.models.as_ref().map_or(String::new(), |models| models.join("\n"))),
+        models: Field::new(
+            budget.models.as_ref().map_or(String::new(), |models| models.join("\n")),
+        ),
         on_exceed: Field::new(&budget.on_exceed),
         on_outage: Field::new(budget.on_outage.clone().unwrap_or_default()),
         alert_at: Field::new(percents.join(", ")),
@@ -85,7 +87,8 @@ pub fn with_mistakes(mut fields: BudgetForm, error: ApiError) -> Result<BudgetFo
 /// What the form asks for, or all mistakes at once.
 pub fn settings(form: &Form) -> Result<Settings, ApiError> {
     let mut errors = Vec::new();
-    let limit: Result<NanoUsd, _> = form.get("limit").trim_start_matches('$').replace(',', "").parse();
+    let limit: Result<NanoUsd, _> =
+        form.get("limit").trim_start_matches('$').replace(',', "").parse();
     let limit_nano_usd = limit.map(NanoUsd::as_nanos).unwrap_or_else(|error| {
         errors.push(FieldError::new("/limit", error.to_string()));
         1
@@ -126,7 +129,9 @@ fn kept<T>(parsed: Result<Option<T>, FieldError>, errors: &mut Vec<FieldError>) 
 fn percents(text: &str) -> Result<Vec<i16>, &'static str> {
     let parts = text.split([',', ';', ' ', '\n']).map(|part| part.trim().trim_end_matches('%'));
     let numbers = parts.filter(|part| !part.is_empty()).map(str::parse);
-    numbers.collect::<Result<_, _>>().map_err(|_| "must be whole percentages with commas between, as in 50, 80, 100")
+    numbers
+        .collect::<Result<_, _>>()
+        .map_err(|_| "must be whole percentages with commas between, as in 50, 80, 100")
 }
 
 /// What the selects of the scope offer. What is chosen is among it even if it is gone, so that saving does not widen
@@ -140,10 +145,19 @@ pub async fn choices<P>(visit: &Visit<P>, form: &BudgetForm) -> Result<ScopeChoi
     let providers = providers::list(state, actor).await?;
     let members = members.into_iter().filter(|member| !member.invited);
     let mut scope = ScopeChoices {
-        teams: teams.into_iter().map(|row| Choice::new(TeamId(row.id).to_string(), row.name)).collect(),
+        teams: teams
+            .into_iter()
+            .map(|row| Choice::new(TeamId(row.id).to_string(), row.name))
+            .collect(),
         members: members.map(|row| Choice::new(MemberId(row.id).to_string(), row.email)).collect(),
-        api_keys: keys.into_iter().map(|row| Choice::new(ApiKeyId(row.id).to_string(), row.name)).collect(),
-        providers: providers.into_iter().map(|row| Choice::new(row.name.clone(), row.name)).collect(),
+        api_keys: keys
+            .into_iter()
+            .map(|row| Choice::new(ApiKeyId(row.id).to_string(), row.name))
+            .collect(),
+        providers: providers
+            .into_iter()
+            .map(|row| Choice::new(row.name.clone(), row.name))
+            .collect(),
     };
     let chosen = [&form.team.value, &form.member.value, &form.api_key.value].map(String::as_str);
     let mut tx = state.db.tenant(actor.tenant).await?;

@@ -21,7 +21,9 @@ pub async fn list(visit: Visit<of::See>) -> Result<HttpResponse, ApiError> {
     let budgets = budgets::list(&visit.state, &visit.actor).await?;
     let (mut rows, counters_known) = rows(&visit, &shell, budgets).await?;
     let search = query.get("q").trim().to_lowercase();
-    rows.retain(|row| row.name.to_lowercase().contains(&search) || row.scope.to_lowercase().contains(&search));
+    rows.retain(|row| {
+        row.name.to_lowercase().contains(&search) || row.scope.to_lowercase().contains(&search)
+    });
     sort(&mut rows, query.get("sort"));
     if visit.query("format") == "csv" {
         return as_csv(rows);
@@ -47,7 +49,16 @@ fn sort(rows: &mut [BudgetRow], sort: &str) {
 
 fn as_csv(rows: Vec<BudgetRow>) -> Result<HttpResponse, ApiError> {
     let header = [
-        "id", "name", "scope", "window", "limit_usd", "used_usd", "held_usd", "remaining_usd", "resets_at", "on_exceed",
+        "id",
+        "name",
+        "scope",
+        "window",
+        "limit_usd",
+        "used_usd",
+        "held_usd",
+        "remaining_usd",
+        "resets_at",
+        "on_exceed",
         "mode",
     ];
     let line = |row: BudgetRow| {

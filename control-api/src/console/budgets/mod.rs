@@ -28,7 +28,8 @@ async fn rows<P>(
     budgets: Vec<store::budgets::BudgetRow>,
 ) -> Result<(Vec<BudgetRow>, bool), ApiError> {
     let names = names(visit, &budgets).await?;
-    let states = usage::budget_state(&visit.state, visit.actor.tenant, &budgets, &shell.zone).await?;
+    let states =
+        usage::budget_state(&visit.state, visit.actor.tenant, &budgets, &shell.zone).await?;
     let counters_known = states.values().all(|state| state.held.is_some());
     Ok((budgets.into_iter().map(|budget| row(budget, &names, &states)).collect(), counters_known))
 }

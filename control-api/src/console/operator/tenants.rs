@@ -2,8 +2,16 @@
 
 use crate::{
     access::permission::of,
-    console::{Post, Visit, clock::shown, csv, days::month_start, mistakes::Mistakes, page, page_with_mistakes, paging},
+    console::{
+        Post, Visit,
+        clock::shown,
+        csv,
+        days::month_start,
+        mistakes::{Mistakes, both},
+        page, page_with_mistakes, paging,
+    },
     domain::{
+        self,
         sign_in::{self, LinkKind},
         tenants,
     },
@@ -36,7 +44,17 @@ pub async fn list(visit: Visit<of::Operate>) -> Result<HttpResponse, ApiError> {
     if visit.query("format") == "csv" {
         return as_csv(rows(&visit, query.get("q").trim(), "", csv::ROWS_MAX).await?);
     }
-    page(&tenants_page(&visit, shell, query, TenantForm::default(), Visit::<of::Operate>::once(), None).await?)
+    page(
+        &tenants_page(
+            &visit,
+            shell,
+            query,
+            TenantForm::default(),
+            Visit::<of::Operate>::once(),
+            None,
+        )
+        .await?,
+    )
 }
 
 /// `POST /operator/tenants`.
@@ -57,7 +75,8 @@ pub async fn create(post: Post<of::Operate>) -> Result<HttpResponse, ApiError> {
             page(&tenants_page(visit, shell, query, TenantForm::default(), once, Some(link)).await?)
         }
         Ok(None) => {
-            let text = format!("{name} is created. {email} has a password already and signs in with it.");
+            let text =
+                format!("{name} is created. {email} has a password already and signs in with it.");
             Ok(visit.see(LIST, NoticeKind::Success, &text))
         }
         Err(error) => {
@@ -67,7 +86,9 @@ pub async fn create(post: Post<of::Operate>) -> Result<HttpResponse, ApiError> {
             let form = with_mistakes(&post, error)?;
             let shell = visit.shell(Nav::OperatorTenants).await?;
             let once = post.form.get("once").to_owned();
-            page_with_mistakes(&tenants_page(visit, shell, Query::new(LIST, []), form, once, None).await?)
+            page_with_mistakes(
+                &tenants_page(visit, shell, Query::new(LIST, []), form, once, None).await?,
+            )
         }
     }
 }
@@ -76,6 +97,7 @@ pub async fn create(post: Post<of::Operate>) -> Result<HttpResponse, ApiError> {
 /// signs in as them.
 async fn make<P>(visit: &Visit<P>, name: &str, email: &str) -> Result<Option<OwnerLink>, ApiError> {
     let (db, actor) = (&visit.state.db, &visit.actor);
+    both(domain::name(name, "/name"), tenants::email(email, "/owner"))?;
     let (_, owner) = tenants::create(db, &actor.who, name, "UTC", email).await?;
     let mut tx = db.system().await?;
     let person = store::people::by_id(&mut tx, owner).await?;
@@ -102,37 +124,60 @@ fn with_mistakes(post: &Post<of::Operate>, error: ApiError) -> Result<TenantForm
 }
 
 /// `GET /operator/tenants/{id}/suspend`.
-pub async fn ask_to_suspend(visit: Visit<of::Operate>, id: web::Path<TenantId>) -> Result<HttpResponse, ApiError> {
+pub async fn ask_to_suspend(
+    visit: Visit<of::Operate>,
+    id: web::Path<TenantId>,
+) -> Result<HttpResponse, ApiError> {
     page(&confirmation(&visit, *id, Field::default()).await?)
 }
 
 /// `POST /operator/tenants/{id}/suspend`.
-pub async fn suspend(post: Post<of::Operate>, id: web::Path<TenantId>) -> Result<HttpResponse, ApiError> {
+pub async fn suspend(
+    post: Post<of::Operate>,
+    id: web::Path<TenantId>,
+) -> Result<HttpResponse, ApiError> {
     let visit = &post.visit;
     let tenant = get(visit, *id).await?;
     if tenant.suspended_at.is_some() {
-        return Ok(visit.see(LIST, NoticeKind::Warning, &format!("{} is suspended already.", tenant.name)));
+        return Ok(visit.see(
+            LIST,
+            NoticeKind::Warning,
+            &format!("{} is suspended already.", tenant.name),
+        ));
     }
     if post.form.get("name") != tenant.name {
-        let typed = post.form.field("name").with_error(format!("Type the name as it is: {}", tenant.name));
+        let typed =
+            post.form.field("name").with_error(format!("Type the name as it is: {}", tenant.name));
         return page_with_mistakes(&confirmation(visit, *id, typed).await?);
     }
     tenants::suspend(&visit.state, &visit.actor, *id, true).await?;
-    let text = format!("{} is suspended: gateways refuse its keys within two seconds.", tenant.name);
+    let text =
+        format!("{} is suspended: gateways refuse its keys within two seconds.", tenant.name);
     Ok(visit.see(LIST, NoticeKind::Success, &text))
 }
 
 /// `POST /operator/tenants/{id}/resume`.
-pub async fn resume(post: Post<of::Operate>, id: web::Path<TenantId>) -> Result<HttpResponse, ApiError> {
+pub async fn resume(
+    post: Post<of::Operate>,
+    id: web::Path<TenantId>,
+) -> Result<HttpResponse, ApiError> {
     let visit = &post.visit;
     let tenant = get(visit, *id).await?;
     if tenant.suspended_at.is_some() {
         tenants::suspend(&visit.state, &visit.actor, *id, false).await?;
     }
-    Ok(visit.see(LIST, NoticeKind::Success, &format!("{} goes on: its keys work again.", tenant.name)))
+    Ok(visit.see(
+        LIST,
+        NoticeKind::Success,
+        &format!("{} goes on: its keys work again.", tenant.name),
+    ))
 }
 
-async fn confirmation<P>(visit: &Visit<P>, id: TenantId, typed: Field) -> Result<SuspendTenantPage, ApiError> {
+async fn confirmation<P>(
+    visit: &Visit<P>,
+    id: TenantId,
+    typed: Field,
+) -> Result<SuspendTenantPage, ApiError> {
     let tenant = get(visit, id).await?;
     let mut activity = activity(visit, &[id.0]).await?;
     let activity = activity.remove(&id.0).unwrap_or_default();
@@ -164,20 +209,30 @@ async fn tenants_page<P>(
     Ok(TenantsPage { shell, query, rows, pager, form, once, link })
 }
 
-async fn rows<P>(visit: &Visit<P>, contains: &str, after: &str, limit: i64) -> Result<Vec<TenantRow>, ApiError> {
+async fn rows<P>(
+    visit: &Visit<P>,
+    contains: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<TenantRow>, ApiError> {
     let after = Some(after).filter(|name| !name.is_empty());
     let tenants = tenants::search(&visit.state, contains, after, limit).await?;
     let ids: Vec<Uuid> = tenants.iter().map(|tenant| tenant.id).collect();
     let activity = activity(visit, &ids).await?;
     let none = Activity::default();
-    Ok(tenants.into_iter().map(|tenant| { let did = activity.get(&tenant.id).unwrap_or(&none); row(tenant, did) }).collect())
+    let row = |tenant: store::tenants::TenantRow| {
+        let did = activity.get(&tenant.id).unwrap_or(&none);
+        row(tenant, did)
+    };
+    Ok(tenants.into_iter().map(row).collect())
 }
 
 /// What tenants have and did; months are those of UTC, as tenants are in many zones.
 async fn activity<P>(visit: &Visit<P>, ids: &[Uuid]) -> Result<HashMap<Uuid, Activity>, ApiError> {
     let month = month_start(Timestamp::now(), &TimeZone::UTC);
     let mut tx = visit.state.db.system().await?;
-    let all = store::tenant_activity::of(&mut tx, ids, month, Utc::now() - Duration::hours(24)).await?;
+    let all =
+        store::tenant_activity::of(&mut tx, ids, month, Utc::now() - Duration::hours(24)).await?;
     Ok(all.into_iter().map(|activity| (activity.tenant_id, activity)).collect())
 }
 
@@ -198,7 +253,8 @@ fn count(number: i64) -> u64 {
 }
 
 fn as_csv(rows: Vec<TenantRow>) -> Result<HttpResponse, ApiError> {
-    let header = ["id", "name", "created_at", "suspended_at", "members", "api_keys", "spend_month_usd"];
+    let header =
+        ["id", "name", "created_at", "suspended_at", "members", "api_keys", "spend_month_usd"];
     let line = |row: TenantRow| {
         vec![
             row.id,

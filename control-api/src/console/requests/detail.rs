@@ -29,7 +29,10 @@ use tollgate_web::{
 };
 
 /// The page of a request and its corrections.
-pub async fn request_page(visit: &Visit<of::See>, found: RequestDetail) -> Result<RequestPage, ApiError> {
+pub async fn request_page(
+    visit: &Visit<of::See>,
+    found: RequestDetail,
+) -> Result<RequestPage, ApiError> {
     let RequestDetail { request: named, event, corrections, cost, received_at } = found;
     let event: UsageEvent = serde_json::from_value(event).map_err(ApiError::internal)?;
     let shell = visit.shell(Nav::Requests).await?;
@@ -38,7 +41,8 @@ pub async fn request_page(visit: &Visit<of::See>, found: RequestDetail) -> Resul
     drop(tx);
     let given = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
     let (team, member) = (given(&named.team_name), given(&named.member_name));
-    let attempts = HashMap::from([(named.row.id.clone(), i64::try_from(event.attempts.len()).unwrap_or(0))]);
+    let attempts =
+        HashMap::from([(named.row.id.clone(), i64::try_from(event.attempts.len()).unwrap_or(0))]);
     let mut request = row_of(named, &attempts);
     request.cost = cost;
     Ok(RequestPage {
@@ -64,7 +68,10 @@ pub async fn request_page(visit: &Visit<of::See>, found: RequestDetail) -> Resul
         stages: stages(event.timing_us),
         metadata: event.metadata.into_iter().collect(),
         attempts: event.attempts.into_iter().map(attempt).collect(),
-        corrections: corrections.into_iter().map(|event| correction(event, shown(received_at))).collect(),
+        corrections: corrections
+            .into_iter()
+            .map(|event| correction(event, shown(received_at)))
+            .collect(),
     })
 }
 
@@ -101,19 +108,33 @@ fn correction(event: Value, known_at: Timestamp) -> Correction {
     Correction {
         at: text("at").and_then(|at| at.parse().ok()).unwrap_or(known_at),
         cost: NanoUsd::new(event.get("cost_nano_usd").and_then(Value::as_i64).unwrap_or(0)),
-        reason: text("error").unwrap_or("settled after the request had been closed").replace('_', " "),
+        reason: text("error")
+            .unwrap_or("settled after the request had been closed")
+            .replace('_', " "),
     }
 }
 
 /// What an error code means, for the codes that do not explain themselves.
 fn in_words(code: &str) -> Option<&'static str> {
     Some(match code {
-        "client_closed" => "The app closed the connection before the answer was complete. What was produced is charged.",
-        "expired" => "The gateway lost the request. It was closed when its hold ran out, at what was known to be used.",
-        "budget_exceeded" => "A budget had too little left for what this request could cost at most.",
-        "rate_limit_exceeded" => "The API key's limit of requests or tokens per minute was reached.",
-        "concurrency_limit_exceeded" => "The API key had as many requests under way as it may have.",
-        "budget_unavailable" => "The counters could not be reached, and a budget asks to refuse then.",
+        "client_closed" => {
+            "The app closed the connection before the answer was complete. What was produced is charged."
+        }
+        "expired" => {
+            "The gateway lost the request. It was closed when its hold ran out, at what was known to be used."
+        }
+        "budget_exceeded" => {
+            "A budget had too little left for what this request could cost at most."
+        }
+        "rate_limit_exceeded" => {
+            "The API key's limit of requests or tokens per minute was reached."
+        }
+        "concurrency_limit_exceeded" => {
+            "The API key had as many requests under way as it may have."
+        }
+        "budget_unavailable" => {
+            "The counters could not be reached, and a budget asks to refuse then."
+        }
         "model_not_allowed" => "The API key may not use this model.",
         "model_not_found" => "There is no route or target of that name.",
         "gateway_shutdown" => "The gateway was shutting down and did not begin the request.",
@@ -130,8 +151,14 @@ async fn price_of(tx: &mut TenantTx, event: &UsageEvent) -> Result<Option<Price>
     let Ok(document) = document::read(&text) else { return Ok(None) };
     // Prices need no secrets.
     let mut no_secret = |_: &SecretRef| Ok(Secret::new("none".to_owned()));
-    let Ok(world) = document::world_from(&document, &text, 0, &mut no_secret) else { return Ok(None) };
-    let price = world.tenants.into_values().next().and_then(|tenant| tenant.upstreams.model(&target).price.clone());
+    let Ok(world) = document::world_from(&document, &text, 0, &mut no_secret) else {
+        return Ok(None);
+    };
+    let price = world
+        .tenants
+        .into_values()
+        .next()
+        .and_then(|tenant| tenant.upstreams.model(&target).price.clone());
     Ok(price.filter(|price| price.cost(&event.usage) == event.cost_nano_usd))
 }
 
@@ -140,7 +167,12 @@ fn buckets(usage: &Usage, price: Option<&Price>) -> Vec<Bucket> {
     let rates = price.map(|price| rates_for(price, usage.input()));
     let priced = |name: &str, tokens: u64, rate: fn(&Rates) -> NanoUsd| {
         let price = rates.map(rate);
-        Bucket { name: name.to_owned(), tokens, price_per_million: price, cost: price.map(|price| cost_of(price, tokens)) }
+        Bucket {
+            name: name.to_owned(),
+            tokens,
+            price_per_million: price,
+            cost: price.map(|price| cost_of(price, tokens)),
+        }
     };
     let reasoning = Bucket {
         name: "of it reasoning".to_owned(),
@@ -150,13 +182,21 @@ fn buckets(usage: &Usage, price: Option<&Price>) -> Vec<Bucket> {
     };
     let all = [
         priced("Input, uncached", usage.input_uncached, |rates| rates.input),
-        priced("Input, read from cache", usage.cache_read, |rates| rates.cached_input.unwrap_or(rates.input)),
-        priced("Input, written to 5-minute cache", usage.cache_write_5m, |rates| rates.cache_write_5m.unwrap_or(rates.input)),
-        priced("Input, written to 1-hour cache", usage.cache_write_1h, |rates| rates.cache_write_1h.unwrap_or(rates.input)),
+        priced("Input, read from cache", usage.cache_read, |rates| {
+            rates.cached_input.unwrap_or(rates.input)
+        }),
+        priced("Input, written to 5-minute cache", usage.cache_write_5m, |rates| {
+            rates.cache_write_5m.unwrap_or(rates.input)
+        }),
+        priced("Input, written to 1-hour cache", usage.cache_write_1h, |rates| {
+            rates.cache_write_1h.unwrap_or(rates.input)
+        }),
         priced("Audio input", usage.audio_input, |rates| rates.audio_input.unwrap_or(rates.input)),
         priced("Output", usage.output, |rates| rates.output),
         reasoning,
-        priced("Audio output", usage.audio_output, |rates| rates.audio_output.unwrap_or(rates.output)),
+        priced("Audio output", usage.audio_output, |rates| {
+            rates.audio_output.unwrap_or(rates.output)
+        }),
     ];
     all.into_iter().filter(|bucket| bucket.tokens > 0).collect()
 }
@@ -180,9 +220,19 @@ mod tests {
 
     #[test]
     fn buckets_show_the_prices_of_the_tier_and_leave_out_what_is_empty() {
-        let rates = Rates { input: NanoUsd::new(2_000_000_000), output: NanoUsd::new(8_000_000_000), ..Rates::default() };
+        let rates = Rates {
+            input: NanoUsd::new(2_000_000_000),
+            output: NanoUsd::new(8_000_000_000),
+            ..Rates::default()
+        };
         let price = Price { rates, ..Price::FREE };
-        let usage = Usage { input_uncached: 1_000, cache_read: 500, output: 10, reasoning: 4, ..Usage::default() };
+        let usage = Usage {
+            input_uncached: 1_000,
+            cache_read: 500,
+            output: 10,
+            reasoning: 4,
+            ..Usage::default()
+        };
         let lines: Vec<_> = buckets(&usage, Some(&price))
             .into_iter()
             .map(|bucket| (bucket.name, bucket.tokens, bucket.cost.map(NanoUsd::as_nanos)))
@@ -194,6 +244,9 @@ mod tests {
             ("of it reasoning", 4, None),
         ];
         assert_eq!(lines, expected.map(|(name, tokens, cost)| (name.to_owned(), tokens, cost)));
-        assert!(buckets(&usage, None).iter().all(|bucket| bucket.cost.is_none()), "unknown prices are not guessed");
+        assert!(
+            buckets(&usage, None).iter().all(|bucket| bucket.cost.is_none()),
+            "unknown prices are not guessed"
+        );
     }
 }

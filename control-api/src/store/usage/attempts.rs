@@ -11,7 +11,9 @@ pub async fn of<'r>(
     rows: impl Iterator<Item = &'r RequestRow> + Clone,
 ) -> Result<HashMap<String, i64>, StoreError> {
     let times = rows.clone().map(|row| row.at.date_naive());
-    let (Some(oldest), Some(newest)) = (times.clone().min(), times.max()) else { return Ok(HashMap::new()) };
+    let (Some(oldest), Some(newest)) = (times.clone().min(), times.max()) else {
+        return Ok(HashMap::new());
+    };
     let tenant = tx.tenant();
     let ids: Vec<String> = rows.map(|row| row.id.clone()).collect();
     // An event's day is that of its id, which may be a little off its time.

@@ -108,7 +108,10 @@ pub async fn ensure_day(tx: &mut SystemTx, day: NaiveDate) -> Result<(), StoreEr
 }
 
 /// Inserts events. Tells which were not there before, by tenant and id.
-pub async fn insert(tx: &mut SystemTx, rows: &[EventRow]) -> Result<HashSet<(Uuid, String)>, StoreError> {
+pub async fn insert(
+    tx: &mut SystemTx,
+    rows: &[EventRow],
+) -> Result<HashSet<(Uuid, String)>, StoreError> {
     fn column<T>(rows: &[EventRow], of: impl Fn(&EventRow) -> T) -> Vec<T> {
         rows.iter().map(of).collect()
     }
@@ -150,7 +153,10 @@ pub async fn insert(tx: &mut SystemTx, rows: &[EventRow]) -> Result<HashSet<(Uui
 }
 
 /// Adds to the sums. The map's order is the order of the locks, so that two control planes do not wait for each other.
-pub async fn add_to_rollup(tx: &mut SystemTx, sums: &BTreeMap<RollupKey, Sums>) -> Result<(), StoreError> {
+pub async fn add_to_rollup(
+    tx: &mut SystemTx,
+    sums: &BTreeMap<RollupKey, Sums>,
+) -> Result<(), StoreError> {
     fn key<T>(sums: &BTreeMap<RollupKey, Sums>, of: impl Fn(&RollupKey) -> T) -> Vec<T> {
         sums.keys().map(of).collect()
     }

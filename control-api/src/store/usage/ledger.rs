@@ -3,6 +3,7 @@
 use crate::store::{StoreError, SystemTx};
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Events that do not differ in anything that a budget looks at.
@@ -30,6 +31,8 @@ pub struct Group {
     pub events: i64,
     /// Their cost.
     pub cost_nano_usd: i64,
+    /// Of corrections: the cost of what they correct.
+    pub corrected_nano_usd: i64,
 }
 
 /// Which of a tenant's events are wanted.
@@ -50,19 +53,26 @@ pub struct Range {
 }
 
 /// A tenant's events in a range. A request is reserved when it has been understood and planned.
-pub async fn groups(conn: &mut PgConnection, tenant: Uuid, range: &Range) -> Result<Vec<Group>, StoreError> {
+pub async fn groups(
+    conn: &mut PgConnection,
+    tenant: Uuid,
+    range: &Range,
+) -> Result<Vec<Group>, StoreError> {
     let day: NaiveDate = range.came_in_from.date_naive().pred_opt().unwrap_or(NaiveDate::MIN);
     Ok(sqlx::query_as!(
         Group,
         r#"select case when reserved_at < $3 then reserved_at end as "reserved_at?", team, member, api_key, target,
            plan as "plan?", passed as "passed!", adjusts is null as "original!", cost_nano_usd <> 0 as "charged!",
-           count(*) as "events!", sum(cost_nano_usd)::bigint as "cost_nano_usd!"
+           count(*) as "events!", sum(cost_nano_usd)::bigint as "cost_nano_usd!",
+           sum(corrected)::bigint as "corrected_nano_usd!"
            from (select team, member, api_key, target, adjusts, cost_nano_usd, event #> '{decision,plan}' as plan,
+             case when adjusts is null then 0 else coalesce((select original.cost_nano_usd from usage_events original
+               where original.tenant_id = $1 and original.day = u.day and original.id = u.adjusts), 0) end as corrected,
              event #> '{timing_us,hold}' is not null or coalesce(error = 'expired', false) as passed,
              at + case when $6 then interval '0' else make_interval(secs =>
                (coalesce((event #>> '{timing_us,understand}')::float8, 0)
                + coalesce((event #>> '{timing_us,plan}')::float8, 0)) / 1000000) end as reserved_at
-             from usage_events where tenant_id = $1 and day >= $4 and at >= $5 and (received_at <= $7 or id = any($8))
+             from usage_events u where tenant_id = $1 and day >= $4 and at >= $5 and (received_at <= $7 or id = any($8))
            ) e where reserved_at >= $2 group by 1, 2, 3, 4, 5, 6, 7, 8, 9"#,
         tenant,
         range.from,
@@ -77,21 +87,22 @@ pub async fn groups(conn: &mut PgConnection, tenant: Uuid, range: &Range) -> Res
     .await?)
 }
 
-/// Those of some events that have been taken in.
+/// Those of some events that have been taken in, with their cost.
 pub async fn known(
     conn: &mut PgConnection,
     tenant: Uuid,
     days: &[NaiveDate],
     ids: &[String],
-) -> Result<Vec<String>, StoreError> {
-    Ok(sqlx::query_scalar!(
-        "select id from usage_events where tenant_id = $1 and day = any($2) and id = any($3)",
+) -> Result<HashMap<String, i64>, StoreError> {
+    let rows = sqlx::query!(
+        "select id, cost_nano_usd from usage_events where tenant_id = $1 and day = any($2) and id = any($3)",
         tenant,
         days,
         ids
     )
     .fetch_all(conn)
-    .await?)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.cost_nano_usd)).collect())
 }
 
 /// The database's clock.
@@ -101,13 +112,16 @@ pub async fn clock(tx: &mut SystemTx) -> Result<DateTime<Utc>, StoreError> {
 
 /// Makes the transaction see one moment.
 pub async fn freeze(tx: &mut SystemTx) -> Result<(), StoreError> {
-    sqlx::query!("set transaction isolation level repeatable read, read only").execute(&mut **tx).await?;
+    sqlx::query!("set transaction isolation level repeatable read, read only")
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
 /// Every tenant's id and zone.
 pub async fn zones(tx: &mut SystemTx) -> Result<Vec<(Uuid, String)>, StoreError> {
-    let rows = sqlx::query!("select id, time_zone from tenants order by id").fetch_all(&mut **tx).await?;
+    let rows =
+        sqlx::query!("select id, time_zone from tenants order by id").fetch_all(&mut **tx).await?;
     Ok(rows.into_iter().map(|row| (row.id, row.time_zone)).collect())
 }
 
@@ -146,7 +160,9 @@ pub async fn totals(tx: &mut SystemTx) -> Result<Vec<Totals>, StoreError> {
 
 /// How many events could not be taken in.
 pub async fn dead(tx: &mut SystemTx) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar!(r#"select count(*) as "dead!" from usage_dead"#).fetch_one(&mut **tx).await?)
+    Ok(sqlx::query_scalar!(r#"select count(*) as "dead!" from usage_dead"#)
+        .fetch_one(&mut **tx)
+        .await?)
 }
 
 /// What the audit log says of changes to a budget since a time: the details of each, as JSON text.

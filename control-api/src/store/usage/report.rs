@@ -83,7 +83,10 @@ pub struct Question {
 }
 
 /// Sums grouped by up to two things.
-pub async fn sums(tx: &mut TenantTx, question: &Question) -> Result<Vec<([String; 2], Sums)>, StoreError> {
+pub async fn sums(
+    tx: &mut TenantTx,
+    question: &Question,
+) -> Result<Vec<([String; 2], Sums)>, StoreError> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
         r#"select
@@ -258,7 +261,10 @@ fn corrections_of(id: &str) -> impl Iterator<Item = String> + '_ {
     (1..=CORRECTIONS_MAX).map(move |number| format!("{id}:{number}"))
 }
 
-async fn corrections(tx: &mut TenantTx, rows: &[RequestRow]) -> Result<HashMap<String, i64>, StoreError> {
+async fn corrections(
+    tx: &mut TenantTx,
+    rows: &[RequestRow],
+) -> Result<HashMap<String, i64>, StoreError> {
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(HashMap::new()) };
     let tenant = tx.tenant();
     let ids: Vec<String> = rows.iter().flat_map(|row| corrections_of(&row.id)).collect();
@@ -287,7 +293,11 @@ pub struct StoredEvent {
 }
 
 /// A request, followed by its corrections. `day` is that of the id.
-pub async fn request(tx: &mut TenantTx, id: &str, day: NaiveDate) -> Result<Vec<StoredEvent>, StoreError> {
+pub async fn request(
+    tx: &mut TenantTx,
+    id: &str,
+    day: NaiveDate,
+) -> Result<Vec<StoredEvent>, StoreError> {
     let tenant = tx.tenant();
     let ids: Vec<String> = std::iter::once(id.to_owned()).chain(corrections_of(id)).collect();
     let rows = sqlx::query!(
@@ -374,7 +384,8 @@ pub async fn names(
     ids: impl Iterator<Item = &str>,
 ) -> Result<HashMap<String, String>, StoreError> {
     let tenant = tx.tenant();
-    let (mut keys, mut teams, mut members) = (Vec::<Uuid>::new(), Vec::<Uuid>::new(), Vec::<Uuid>::new());
+    let (mut keys, mut teams, mut members) =
+        (Vec::<Uuid>::new(), Vec::<Uuid>::new(), Vec::<Uuid>::new());
     for id in ids {
         if let Ok(id) = id.parse::<ApiKeyId>() {
             keys.push(id.0);
