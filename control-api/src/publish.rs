@@ -36,7 +36,7 @@ impl Publisher {
         let (sender, _) = watch::channel(0);
         let publisher = Self(sender.clone());
         tokio::spawn(async move {
-            while !sender.is_closed() {
+            loop {
                 if let Err(error) = listen(&db, &sender).await {
                     tracing::warn!(%error, "The database does not tell of revisions: trying again");
                 }

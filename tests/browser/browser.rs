@@ -120,10 +120,14 @@ impl Browser {
     /// Chooses an option by what it reads.
     pub async fn choose(&self, id: &str, label: &str) {
         let select = self.element(&format!("#{id}")).await;
-        select
-            .select_by_label(label)
-            .await
-            .unwrap_or_else(|error| panic!("#{id} does not offer {label}: {error}"));
+        let options = select.find_all(Locator::Css("option")).await;
+        for option in options.expect("options can be looked for") {
+            if option.text().await.is_ok_and(|text| text == label) {
+                let chosen = option.click().await;
+                return chosen.unwrap_or_else(|error| panic!("{label} cannot be chosen: {error}"));
+            }
+        }
+        panic!("#{id} does not offer {label}");
     }
 
     /// The button or link of the page's own part that reads so.

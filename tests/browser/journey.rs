@@ -102,7 +102,7 @@ async fn corrects_a_budget(console: &Console) {
     browser.press("Create budget").await;
     browser.fill("name", "research per week").await;
     browser.fill("limit", "a lot").await;
-    browser.choose("window", "Week").await;
+    browser.choose("window", "per week").await;
     browser.choose("team", "search").await;
     browser.fill("models", "alpha/*").await;
     browser.press("Create budget").await;

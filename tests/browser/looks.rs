@@ -26,7 +26,7 @@ allow_inline_secrets = true
 [providers.alpha]
 kind = "openai_compatible"
 base_url = "{simulator}/alpha/v1"
-keys = ["sk-planted-provider-key", { value = "sk-second-provider-key", weight = 3 }]
+keys = ["sk-planted-provider-key", "sk-second-provider-key"]
 allow_private_network = true
 
 [providers.beta-with-a-rather-long-name]
@@ -96,6 +96,7 @@ api_key = "thrifty"
 async fn every_page_fits_every_screen() {
     let console = Console::start(Scripts::On).await;
     let browser = &console.browser;
+    console.open("/sign-in").await;
     look(browser, "sign-in").await;
     browser.open(&console.platform.control.sign_in_link(OWNER)).await;
     look(browser, "sign-in-by-link").await;

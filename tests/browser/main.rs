@@ -4,7 +4,6 @@
 #[expect(dead_code, reason = "these tests use a part of it")]
 mod stand;
 #[path = "../e2e/tenants.rs"]
-#[expect(dead_code, reason = "these tests use a part of it")]
 mod tenants;
 
 mod browser;

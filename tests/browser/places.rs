@@ -4,7 +4,7 @@ use hyper::Method;
 use serde_json::json;
 
 use crate::console::Console;
-use crate::tenants::APP_KEY;
+use crate::tenants::{self, APP_KEY};
 
 /// A page.
 pub struct Place {
@@ -23,7 +23,7 @@ fn place(name: &'static str, path: impl Into<String>) -> Place {
 pub async fn of_the_owner(console: &Console) -> Vec<Place> {
     let platform = &console.platform;
     if platform.requests().await.is_empty() {
-        console.chat(APP_KEY).await;
+        tenants::until_status(&console.gateway, APP_KEY, 200).await;
         platform.until_logged(1).await;
     }
     let make = async |path: &str, body| platform.do_it(Method::POST, path, Some(body)).await;

@@ -106,13 +106,13 @@ async fn two_tenants_with_equal_names_never_share_anything() {
     let document = crate::tenants::DOCUMENT
         .replace("{simulator}", &platform.simulator.url())
         .replace("tenants.acme", "tenants.other")
-        .replace("tgk_planted_api_key_0123456789abcdef", "tgk_the_other_tenants_key_0123456789")
+        .replace("app_planted_api_key_0123456789abcdef", "app_the_other_tenants_key_0123456789")
         .replace("sk-planted-provider-key", "sk-the-others-provider-key");
     let applied = platform.control.apply(&other, &document);
     assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
     let gateway = platform.gateway("one").await;
     until_status(&gateway, APP_KEY, 200).await;
-    until_status(&gateway, "tgk_the_other_tenants_key_0123456789", 200).await;
+    until_status(&gateway, "app_the_other_tenants_key_0123456789", 200).await;
     let asked = platform.simulator.requests().await;
     let keys: Vec<_> = asked.iter().map(|request| request.key).collect();
     assert_ne!(

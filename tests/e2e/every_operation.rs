@@ -62,7 +62,7 @@ async fn nobody_gets_nothing() {
         }
         let path = operation.path.replace("{id}", "x");
         for token in
-            ["", "tgk_planted_api_key_0123456789abcdef", "nonsense", "eyJhbGciOiJub25lIn0.e30."]
+            ["", "app_planted_api_key_0123456789abcdef", "nonsense", "eyJhbGciOiJub25lIn0.e30."]
         {
             let answer =
                 platform.call(operation.method.clone(), &path, token, body_of(&operation)).await;

@@ -11,9 +11,7 @@ use tollgate_tests::simulator_process::SimulatorProcess;
 use crate::stand::SOON;
 
 /// The API key of the tenant's app.
-pub const APP_KEY: &str = "tgk_planted_api_key_0123456789abcdef";
-/// The key that the simulator is called with.
-pub const PROVIDER_KEY: &str = "sk-planted-provider-key";
+pub const APP_KEY: &str = "app_planted_api_key_0123456789abcdef";
 
 /// A tenant `acme` with a provider, a model, a route, an API key and a budget.
 pub const DOCUMENT: &str = r#"
@@ -37,7 +35,7 @@ targets = [{ use = "alpha/sim-large" }]
 timezone = "Europe/Berlin"
 
 [tenants.acme.api_keys.app]
-secret = "tgk_planted_api_key_0123456789abcdef"
+secret = "app_planted_api_key_0123456789abcdef"
 team = "search"
 limits = { requests_per_minute = 100000 }
 
