@@ -64,15 +64,15 @@ targets = [{ use = "alpha/sim-large", weight = 80 }, { use = "beta-with-a-rather
 timezone = "Europe/Berlin"
 
 [tenants.acme.api_keys.app]
-secret = "tgk_planted_api_key_0123456789abcdef"
+secret = "app_planted_api_key_0123456789abcdef"
 team = "search"
 limits = { requests_per_minute = 100000 }
 [tenants.acme.api_keys.nightly-batch-of-the-data-platform]
-secret = "tgk_another_api_key_0123456789abcdef"
+secret = "app_another_api_key_0123456789abcdef"
 team = "data platform and analytics"
 expires = 2026-12-31T00:00:00Z
 [tenants.acme.api_keys.thrifty]
-secret = "tgk_thrifty_api_key_0123456789abcdef"
+secret = "app_thrifty_api_key_0123456789abcdef"
 team = "search"
 
 [[tenants.acme.budgets]]
@@ -136,17 +136,17 @@ async fn every_empty_page_fits_every_screen() {
 async fn live_a_little(console: &Console) {
     let platform = &console.platform;
     let applied = platform.apply(DOCUMENT);
-    assert!(applied.contains("changes made"), "{applied}");
-    tenants::until_status(&console.gateway, "tgk_another_api_key_0123456789abcdef", 200).await;
+    assert!(applied.contains(" changes made"), "{applied}");
+    tenants::until_status(&console.gateway, "app_another_api_key_0123456789abcdef", 200).await;
     let mut sent = 1;
     let url = format!("{}/v1/chat/completions", console.gateway.url());
     let calls = [
         (APP_KEY, "demo", 6),
         (APP_KEY, "shaky", 3),
         (APP_KEY, "the-route-with-the-longest-name-that-anybody-could-think-of", 12),
-        ("tgk_another_api_key_0123456789abcdef", "beta-with-a-rather-long-name/sim-large", 4),
-        ("tgk_another_api_key_0123456789abcdef", "no-such-model", 1),
-        ("tgk_thrifty_api_key_0123456789abcdef", "demo", 2),
+        ("app_another_api_key_0123456789abcdef", "beta-with-a-rather-long-name/sim-large", 4),
+        ("app_another_api_key_0123456789abcdef", "no-such-model", 1),
+        ("app_thrifty_api_key_0123456789abcdef", "demo", 2),
         (APP_KEY, "broken", 3),
     ];
     for (key, model, times) in calls {

@@ -1,7 +1,6 @@
 //! The pages of the console that an address leads to, with something on each.
 
 use hyper::Method;
-use serde_json::json;
 
 use crate::console::Console;
 use crate::tenants::{self, APP_KEY};
@@ -26,8 +25,6 @@ pub async fn of_the_owner(console: &Console) -> Vec<Place> {
         tenants::until_status(&console.gateway, APP_KEY, 200).await;
         platform.until_logged(1).await;
     }
-    let make = async |path: &str, body| platform.do_it(Method::POST, path, Some(body)).await;
-    make("/api/v1/management-tokens", json!({ "name": "deploy pipeline", "role": "admin" })).await;
     platform.control.psql(
         "insert into people (id, email, name) values (gen_random_uuid(), 'ada@acme.example', 'Ada Lovelace') \
          on conflict do nothing; \

@@ -16,7 +16,7 @@ async fn what_is_exported_can_be_applied_and_changes_nothing() {
     let exported = export(&platform);
     for part in [
         "[providers.alpha]",
-        "[routes.demo]",
+        "[[routes.demo.targets]]",
         "[tenants.acme.api_keys.app]",
         "all of it",
         "provider_key =",

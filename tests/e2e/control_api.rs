@@ -262,3 +262,22 @@ async fn the_api_describes_itself_offline() {
         docs.text()
     );
 }
+
+#[tokio::test]
+async fn a_rotated_keys_budget_goes_on_with_its_successor() {
+    let platform = Platform::start().await;
+    let (id, _) = platform.api_key("capped").await;
+    let budget = json!({ "name": "cap", "limit": "1.00", "window": "day", "api_key_id": id });
+    let made = platform.do_it(Method::POST, "/api/v1/budgets", Some(budget)).await;
+    let rotated = platform
+        .do_it(Method::POST, &format!("/api/v1/api-keys/{id}/rotate"), Some(json!({ "overlap_seconds": 60 })))
+        .await;
+    let budgets = platform.do_it(Method::GET, "/api/v1/budgets", None).await;
+    let scope_of = |id: &Value| {
+        let all = budgets["data"].as_array().expect("a list");
+        all.iter().find(|budget| budget["id"] == *id).map(|budget| budget["api_key_id"].clone())
+    };
+    assert_eq!(scope_of(&made["id"]), Some(rotated["id"].clone()), "{budgets:#}");
+    let caps_of_old = budgets["data"].as_array().expect("a list").iter().filter(|budget| budget["api_key_id"] == id.as_str());
+    assert_eq!(caps_of_old.count(), 1, "the old key stays capped for the overlap: {budgets:#}");
+}

@@ -25,5 +25,7 @@ mod connected;
 mod control_api;
 mod control_start_up;
 mod every_operation;
+mod every_page;
 mod ledger;
+mod secrets;
 mod tenant_wall;

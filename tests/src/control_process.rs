@@ -127,6 +127,22 @@ impl ControlPlane {
         self.postgres.psql(DATABASE, sql)
     }
 
+    /// Everything that is in the database, as SQL with one row a line.
+    pub fn dump(&self) -> String {
+        self.postgres.dump(DATABASE)
+    }
+
+    /// Everything that is in Redis, key by key.
+    pub async fn redis_dump(&self) -> String {
+        crate::ledger::Ledger::open(&self.redis).await.dump().await
+    }
+
+    /// The digits of the key-encryption key.
+    pub fn kek(&self) -> String {
+        let text = fs::read_to_string(self.directory.path().join("kek")).expect("the file is there");
+        text.split_whitespace().last().unwrap_or_default().to_owned()
+    }
+
     /// A tenant, made if there is none of that name: its id.
     pub fn tenant(&self, name: &str) -> String {
         let owner = format!("owner@{name}.example");
@@ -250,6 +266,11 @@ impl ConnectedGateway {
     /// `http://127.0.0.1:PORT` of health checks and metrics.
     pub fn admin_url(&self) -> String {
         format!("http://{}", self.admin)
+    }
+
+    /// Its node token.
+    pub fn token(&self) -> String {
+        fs::read_to_string(self._directory.path().join("token")).expect("the token is there")
     }
 
     /// Where it keeps the last good world.

@@ -78,6 +78,25 @@ impl Ledger {
             self.redis.xadd(stream, "*", &[("event", text)]).await.expect("a stream takes entries");
     }
 
+    /// Every key with its value.
+    pub async fn dump(&mut self) -> String {
+        let mut all = String::new();
+        for key in self.keys("*").await {
+            let kind: String =
+                redis::cmd("TYPE").arg(&key).query_async(&mut self.redis).await.expect("a key has a type");
+            let read = match kind.as_str() {
+                "hash" => redis::cmd("HGETALL").arg(&key).to_owned(),
+                "zset" => redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1).to_owned(),
+                "stream" => redis::cmd("XRANGE").arg(&key).arg("-").arg("+").to_owned(),
+                _ => redis::cmd("GET").arg(&key).to_owned(),
+            };
+            let value: redis::Value =
+                read.query_async(&mut self.redis).await.expect("a key has a value");
+            all.push_str(&format!("{key} {value:?}\n"));
+        }
+        all
+    }
+
     /// Waits until no hold is open and `count` events are there; panics after `limit`.
     pub async fn until_settled(&mut self, count: usize, limit: Duration) -> Vec<Value> {
         let deadline = tokio::time::Instant::now() + limit;

@@ -59,6 +59,13 @@ impl PostgresServer {
         String::from_utf8(output.stdout).expect("a database in UTF-8").trim_end().to_owned()
     }
 
+    /// A database as SQL, one row a line.
+    pub fn dump(&self, database: &str) -> String {
+        let url = self.url("postgres", database);
+        let output = output(&program("pg_dump"), &["--inserts", "-d", &url]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Ends it by SIGKILL, and waits until its children have noticed: nobody works on its files any
     /// more. What was committed is there after a [`restart`](Self::restart).
     pub fn kill(&mut self) {

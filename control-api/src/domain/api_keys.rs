@@ -4,12 +4,14 @@ use super::{audited, name, publish};
 use crate::{
     access::{Actor, Role},
     error::{ApiError, FieldError},
-    ids::{ApiKeyId, MemberId, TeamId},
+    ids::{ApiKeyId, BudgetId, MemberId, TeamId},
     publish::mark,
     state::State,
     store::{
+        TenantTx,
         api_key_list::{self, ListedKey, Question},
         api_keys::{self as store, ApiKeyRow, Origin, Settings},
+        budgets,
     },
 };
 use chrono::{DateTime, Duration, Utc};
@@ -172,22 +174,9 @@ pub async fn rotate(
     let minted = mint();
     let mut tx = state.db.tenant(actor.tenant).await?;
     let old = own(store::lock(&mut tx, id).await?, actor)?;
-    let wishes = wishes_of(&old);
-    let short: String = old.name.chars().take(50).collect();
-    let retired = format!("{short} (old {})", old.last4);
     let ends = Utc::now() + overlap;
     let until = old.expires_at.map_or(ends, |at| at.min(ends));
-    let team = old.team_id.map(TeamId);
-    let settings = Settings {
-        name: &retired,
-        team,
-        models: &old.models,
-        requests_per_minute: old.requests_per_minute,
-        tokens_per_minute: old.tokens_per_minute,
-        concurrent: old.concurrent,
-        expires_at: Some(until),
-    };
-    store::change(&mut tx, id, old.version, &settings).await?;
+    retire(&mut tx, &old, until).await?;
     let hash = ApiKeyHash::of(minted.secret.expose());
     let origin = Origin {
         id: minted.id,
@@ -197,8 +186,9 @@ pub async fn rotate(
         rotated_from: Some(id),
         created_by: &actor.id(),
     };
-    let successor = Checked(wishes);
+    let successor = Checked(wishes_of(&old));
     store::create(&mut tx, &origin, &successor.settings()).await?;
+    hand_over_budgets(&mut tx, &old, minted.id, overlap).await?;
     let detail = json!({ "successor": minted.id, "old_key_ends": until });
     audited(&mut tx, actor, "api_key.rotated", &id.to_string(), detail).await?;
     if overlap.is_zero() {
@@ -209,6 +199,51 @@ pub async fn rotate(
         publish(tx, &place(minted.id, actor)).await?;
     }
     Ok(minted)
+}
+
+/// What a rotated key is called for as long as it lives on.
+fn retired_name(name: &str, old: &ApiKeyRow) -> String {
+    let short: String = name.chars().take(50).collect();
+    format!("{short} (old {})", old.last4)
+}
+
+/// The old key gives its name to the successor, and ends.
+async fn retire(tx: &mut TenantTx, old: &ApiKeyRow, until: DateTime<Utc>) -> Result<(), ApiError> {
+    let settings = Settings {
+        name: &retired_name(&old.name, old),
+        team: old.team_id.map(TeamId),
+        models: &old.models,
+        requests_per_minute: old.requests_per_minute,
+        tokens_per_minute: old.tokens_per_minute,
+        concurrent: old.concurrent,
+        expires_at: Some(until),
+    };
+    Ok(store::change(tx, ApiKeyId(old.id), old.version, &settings).await?)
+}
+
+/// The old key's budgets, and what was spent of them, become the successor's. For the overlap the old key has budgets
+/// of its own with the same limits, so that neither can spend without one.
+async fn hand_over_budgets(
+    tx: &mut TenantTx,
+    old: &ApiKeyRow,
+    successor: ApiKeyId,
+    overlap: Duration,
+) -> Result<(), ApiError> {
+    let tenant = tx.tenant();
+    for row in budgets::of(tx, &[tenant.0]).await? {
+        if row.api_key_id != Some(old.id) {
+            continue;
+        }
+        let mut settings = super::budgets::settings_of(&row);
+        settings.api_key = Some(successor);
+        budgets::change(tx, BudgetId(row.id), None, &settings).await?;
+        if !overlap.is_zero() {
+            settings.name = retired_name(&row.name, old);
+            settings.api_key = Some(ApiKeyId(old.id));
+            budgets::create(tx, BudgetId::new(), &settings).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Revokes a key: every gateway refuses it within 2 seconds, also while the control link is cut.
@@ -225,7 +260,7 @@ pub async fn revoke(state: &State, actor: &Actor, id: ApiKeyId) -> Result<(), Ap
 }
 
 async fn publish_revocation(
-    mut tx: crate::store::TenantTx,
+    mut tx: TenantTx,
     actor: &Actor,
     id: ApiKeyId,
 ) -> Result<i64, ApiError> {

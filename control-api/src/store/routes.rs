@@ -64,7 +64,7 @@ pub async fn change(
 ) -> Result<(), StoreError> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
-        "update routes set spec = $4, version = version + 1 \
+        "update routes set spec = $4, version = version + 1, updated_at = now() \
          where tenant_id = $1 and id = $2 and ($3::int is null or version = $3)",
         tenant.0,
         id.0,
