@@ -1,7 +1,7 @@
 # Thin: each line calls cargo or a script in infra/.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean-local test check fmt audit bench
+.PHONY: help sqlx up down clean-local test check fmt audit bench
 
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -24,6 +24,9 @@ check: ## Formatting, lints and documentation, without changing anything
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+sqlx: ## Check the SQL statements against the migrations and keep what builds need in .sqlx/
+	@infra/sqlx
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -108,6 +108,7 @@ async fn every_page_fits_every_screen() {
         console.open(&path).await;
         look(browser, name).await;
     }
+    look_at_what_opens(&console).await;
     look_at_what_acts_lead_to(&console).await;
 }
 
@@ -161,6 +162,17 @@ async fn live_a_little(console: &Console) {
     let invitation =
         json!({ "email": "grace.brewster.murray.hopper@research.acme.example", "role": "viewer" });
     platform.do_it(Method::POST, "/api/v1/members", Some(invitation)).await;
+}
+
+/// The menu of narrow screens and the command palette.
+async fn look_at_what_opens(console: &Console) {
+    let browser = &console.browser;
+    console.open("/console/budgets").await;
+    browser.run("document.getElementById('menu').open = true").await;
+    look(browser, "menu").await;
+    console.open("/console/budgets").await;
+    browser.run("document.querySelector('[data-palette]').click()").await;
+    look(browser, "palette").await;
 }
 
 /// Pages that no address leads to: mistakes, secrets, failures.

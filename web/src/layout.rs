@@ -1,7 +1,7 @@
 //! What surrounds a page: who is signed in, where they can go, how it looks.
 
 use crate::format::{self, Printable, Time};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 /// What every page of a signed-in person needs besides its own content.
 #[derive(Debug, Clone)]
@@ -38,6 +38,12 @@ impl Shell {
     /// A moment, relative to now.
     pub fn time(&self, at: impl Printable<Timestamp>) -> Time {
         Time::new(at.value(), self.now, &self.zone)
+    }
+
+    /// The end of something that lives through its last day: midnight belongs to the day before.
+    pub fn end(&self, at: impl Printable<Timestamp>) -> Time {
+        let last = at.value().saturating_sub(SignedDuration::from_millis(1)).unwrap_or(at.value());
+        Time::new(last, self.now, &self.zone)
     }
 
     /// A moment in full, in the viewer's zone.

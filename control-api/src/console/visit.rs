@@ -102,7 +102,7 @@ impl<P> Visit<P> {
             tenant: own_ref,
             tenants,
             person: self.session.person.email.clone(),
-            role: self.actor.role.name().to_owned(),
+            role: own.as_ref().map_or(String::new(), |_| self.actor.role.name().to_owned()),
             is_operator: self.actor.is_operator(),
             active,
             csrf: self.session.csrf.clone(),
