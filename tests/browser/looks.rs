@@ -109,7 +109,21 @@ async fn every_page_fits_every_screen() {
         look(browser, name).await;
     }
     look_at_what_opens(&console).await;
-    look_at_what_acts_lead_to(&console).await;
+}
+
+#[tokio::test]
+async fn what_acts_lead_to_fits_every_screen() {
+    let console = Console::of_the_owner(Scripts::On).await;
+    live_a_little(&console).await;
+    look_at_failures(&console).await;
+    look_at_mistakes(&console).await;
+    look_at_secrets(&console).await;
+    console.open("/console").await;
+    console.browser.press_at(".sidebar form[action='/console/sign-out'] button").await;
+    console.browser.fill("email", OWNER).await;
+    console.browser.fill("password", "not the password at all").await;
+    console.browser.press("Sign in").await;
+    look(&console.browser, "sign-in-refused").await;
 }
 
 #[tokio::test]
@@ -175,22 +189,42 @@ async fn look_at_what_opens(console: &Console) {
     look(browser, "palette").await;
 }
 
-/// Pages that no address leads to: mistakes, secrets, failures.
-async fn look_at_what_acts_lead_to(console: &Console) {
+async fn look_at_failures(console: &Console) {
     let browser = &console.browser;
     console.open("/console/requests?status=errors").await;
     look(browser, "requests-failed").await;
     browser.press_at("table.log tbody a").await;
     look(browser, "request-failed").await;
+}
 
+/// Forms that come back.
+async fn look_at_mistakes(console: &Console) {
+    let browser = &console.browser;
     console.open("/console/api-keys/new").await;
     browser.fill("name", "checkout service").await;
     browser.fill("requests_per_minute", "many").await;
     browser.fill("budget_limit", "a lot").await;
     browser.press("Create API key").await;
     look(browser, "api-key-new-mistakes").await;
-    browser.fill("requests_per_minute", "600").await;
-    browser.fill("budget_limit", "5").await;
+
+    console.open("/console/budgets/new").await;
+    browser.fill("name", "research").await;
+    browser.fill("limit", "-1").await;
+    browser.fill("alert_at", "80, 50").await;
+    browser.press("Create budget").await;
+    look(browser, "budget-new-mistakes").await;
+
+    console.open("/console/providers/new").await;
+    browser.fill("secret", "x").await;
+    browser.press("Add provider key").await;
+    look(browser, "provider-new-mistakes").await;
+}
+
+/// What is shown once.
+async fn look_at_secrets(console: &Console) {
+    let browser = &console.browser;
+    console.open("/console/api-keys/new").await;
+    browser.fill("name", "checkout service").await;
     browser.press("Create API key").await;
     look(browser, "api-key-created").await;
     browser.press("Done").await;
@@ -200,38 +234,21 @@ async fn look_at_what_acts_lead_to(console: &Console) {
     console.open("/console/api-keys").await;
     look(browser, "api-keys-overlap").await;
 
-    console.open("/console/budgets/new").await;
-    browser.fill("name", "research").await;
-    browser.fill("limit", "-1").await;
-    browser.fill("alert_at", "80, 50").await;
-    browser.press("Create budget").await;
-    look(browser, "budget-new-mistakes").await;
-
     console.open("/console/members").await;
     browser.fill("email", "barbara@acme.example").await;
     browser.press("Make invitation link").await;
     look(browser, "member-invited").await;
+
     console.open("/console/settings").await;
     browser.fill("token_name", "nightly apply").await;
     browser.press("Create and show once").await;
     look(browser, "token-created").await;
+
     console.open("/operator/tenants").await;
     browser.fill("name", "Globex").await;
     browser.fill("owner_email", "hank@globex.example").await;
     browser.press("Create tenant and show the link").await;
     look(browser, "operator-tenant-created").await;
-
-    console.open("/console/providers/new").await;
-    browser.fill("secret", "x").await;
-    browser.press("Add provider key").await;
-    look(browser, "provider-new-mistakes").await;
-
-    console.open("/console").await;
-    browser.press_at(".sidebar form[action='/console/sign-out'] button").await;
-    browser.fill("email", OWNER).await;
-    browser.fill("password", "not the password at all").await;
-    browser.press("Sign in").await;
-    look(browser, "sign-in-refused").await;
 }
 
 /// Measures the page that is open and takes its pictures.

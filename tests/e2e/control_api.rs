@@ -270,7 +270,11 @@ async fn a_rotated_keys_budget_goes_on_with_its_successor() {
     let budget = json!({ "name": "cap", "limit": "1.00", "window": "day", "api_key_id": id });
     let made = platform.do_it(Method::POST, "/api/v1/budgets", Some(budget)).await;
     let rotated = platform
-        .do_it(Method::POST, &format!("/api/v1/api-keys/{id}/rotate"), Some(json!({ "overlap_seconds": 60 })))
+        .do_it(
+            Method::POST,
+            &format!("/api/v1/api-keys/{id}/rotate"),
+            Some(json!({ "overlap_seconds": 60 })),
+        )
         .await;
     let budgets = platform.do_it(Method::GET, "/api/v1/budgets", None).await;
     let scope_of = |id: &Value| {
@@ -278,6 +282,10 @@ async fn a_rotated_keys_budget_goes_on_with_its_successor() {
         all.iter().find(|budget| budget["id"] == *id).map(|budget| budget["api_key_id"].clone())
     };
     assert_eq!(scope_of(&made["id"]), Some(rotated["id"].clone()), "{budgets:#}");
-    let caps_of_old = budgets["data"].as_array().expect("a list").iter().filter(|budget| budget["api_key_id"] == id.as_str());
+    let caps_of_old = budgets["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|budget| budget["api_key_id"] == id.as_str());
     assert_eq!(caps_of_old.count(), 1, "the old key stays capped for the overlap: {budgets:#}");
 }

@@ -34,7 +34,12 @@ impl Visitor {
     }
 }
 
-async fn visit(platform: &Platform, route: &Route, path: &str, visitor: Option<&Visitor>) -> Answer {
+async fn visit(
+    platform: &Platform,
+    route: &Route,
+    path: &str,
+    visitor: Option<&Visitor>,
+) -> Answer {
     let method: Method = route.method.parse().expect("a method");
     let url = format!("{}{path}", platform.control.base_url());
     let mut headers = vec![("content-type", "application/x-www-form-urlencoded")];
@@ -65,7 +70,8 @@ fn example(path: &str) -> String {
         "tenants" => "tnt_",
         _ => "",
     };
-    path.replace("{id}", &format!("{prefix}0193c5a0000070008000000000000000")).replace("{name}", "x")
+    path.replace("{id}", &format!("{prefix}0193c5a0000070008000000000000000"))
+        .replace("{name}", "x")
 }
 
 #[tokio::test]
@@ -100,7 +106,14 @@ async fn too_small_a_role_sees_no_page() {
                 continue;
             }
             let answer = visit(&platform, route, &example(route.path), Some(visitor)).await;
-            assert_eq!(answer.status, 403, "{} {} as {role}: {}", route.method, route.path, answer.text());
+            assert_eq!(
+                answer.status,
+                403,
+                "{} {} as {role}: {}",
+                route.method,
+                route.path,
+                answer.text()
+            );
             refused += 1;
         }
     }
@@ -117,7 +130,10 @@ async fn pages_of_another_tenants_things_do_not_exist() {
     let mut ids = BTreeMap::new();
     for resource in ["api-keys", "budgets", "provider-keys", "members", "management-tokens"] {
         let list = platform.do_it(Method::GET, &format!("/api/v1/{resource}"), None).await;
-        let id = list["data"][0]["id"].as_str().unwrap_or_else(|| panic!("no {resource}: {list}")).to_owned();
+        let id = list["data"][0]["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {resource}: {list}"))
+            .to_owned();
         ids.insert(resource, id);
     }
     let session = platform.control.psql("select id from sessions limit 1").replace('-', "");
@@ -131,7 +147,8 @@ async fn pages_of_another_tenants_things_do_not_exist() {
         if !route.path.contains('{') || permission.roles().is_empty() {
             continue;
         }
-        let id = ids.get(parts[2]).unwrap_or_else(|| panic!("no example for {}: add one", route.path));
+        let id =
+            ids.get(parts[2]).unwrap_or_else(|| panic!("no example for {}: add one", route.path));
         let path = route.path.replace("{id}", id).replace("{name}", id);
         let answer = visit(&platform, route, &path, Some(&stranger)).await;
         // A form may be refused for what is in it before anything is looked up; it must not show or change anything.
@@ -148,13 +165,16 @@ async fn pages_of_another_tenants_things_do_not_exist() {
     }
     assert!(seen > 12, "{seen}");
     // All of it is still there for its owner.
-    for path in ["/console/api-keys", "/console/budgets", "/console/providers", "/console/members"] {
+    for path in ["/console/api-keys", "/console/budgets", "/console/providers", "/console/members"]
+    {
         let route = Route { method: "GET", path, permission: None };
         let answer = visit(&platform, &route, path, Some(&owner)).await;
         assert_eq!(answer.status, 200, "{path}");
     }
     let living = platform.control.psql("select count(*) from api_keys where revoked_at is null");
     assert_eq!(living, "1", "no key was revoked by a stranger");
-    let tokens = platform.control.psql("select count(*) from management_tokens where revoked_at is not null");
+    let tokens = platform
+        .control
+        .psql("select count(*) from management_tokens where revoked_at is not null");
     assert_eq!(tokens, "0", "no token was revoked by a stranger");
 }

@@ -23,13 +23,22 @@ async fn dumps_of_database_redis_logs_and_snapshot_hold_no_secret() {
             assert_eq!(chat(&gateway, key, "demo").await.status, 401);
             platform.call(Method::GET, "/api/v1/me", key, None).await;
         }
-        let provider = platform.do_it(Method::GET, "/api/v1/providers", None).await["data"][0]["id"].clone();
+        let provider =
+            platform.do_it(Method::GET, "/api/v1/providers", None).await["data"][0]["id"].clone();
         let body = json!({ "provider_id": provider, "secret": "sk-planted-second-provider-key" });
         let headers = [("idempotency-key", "planted")];
-        platform.call_with(Method::POST, "/api/v1/provider-keys", &platform.owner, &headers, Some(body)).await;
+        platform
+            .call_with(Method::POST, "/api/v1/provider-keys", &platform.owner, &headers, Some(body))
+            .await;
         let headers = [("idempotency-key", "planted key")];
         let made = platform
-            .call_with(Method::POST, "/api/v1/api-keys", &platform.owner, &headers, Some(json!({ "name": "kept answer" })))
+            .call_with(
+                Method::POST,
+                "/api/v1/api-keys",
+                &platform.owner,
+                &headers,
+                Some(json!({ "name": "kept answer" })),
+            )
             .await;
         let kept = made.json()["key"].as_str().unwrap_or_default().to_owned();
         let wrong = json!({ "email": "owner@acme.example", "password": planted_password });
@@ -52,9 +61,12 @@ async fn dumps_of_database_redis_logs_and_snapshot_hold_no_secret() {
             &platform.owner,
             &node_token,
         ];
-        for (what, text) in
-            [("the database", dump.as_bytes()), ("Redis", redis.as_bytes()), ("the logs", logs.as_bytes()), ("the snapshot", &snapshot)]
-        {
+        for (what, text) in [
+            ("the database", dump.as_bytes()),
+            ("Redis", redis.as_bytes()),
+            ("the logs", logs.as_bytes()),
+            ("the snapshot", &snapshot),
+        ] {
             assert!(text.len() > 200, "{what} is nearly empty: {} bytes", text.len());
             for secret in secrets {
                 assert!(secret.len() > 12, "{secret:?} is no secret");

@@ -139,7 +139,8 @@ impl ControlPlane {
 
     /// The digits of the key-encryption key.
     pub fn kek(&self) -> String {
-        let text = fs::read_to_string(self.directory.path().join("kek")).expect("the file is there");
+        let text =
+            fs::read_to_string(self.directory.path().join("kek")).expect("the file is there");
         text.split_whitespace().last().unwrap_or_default().to_owned()
     }
 

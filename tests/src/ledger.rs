@@ -82,8 +82,11 @@ impl Ledger {
     pub async fn dump(&mut self) -> String {
         let mut all = String::new();
         for key in self.keys("*").await {
-            let kind: String =
-                redis::cmd("TYPE").arg(&key).query_async(&mut self.redis).await.expect("a key has a type");
+            let kind: String = redis::cmd("TYPE")
+                .arg(&key)
+                .query_async(&mut self.redis)
+                .await
+                .expect("a key has a type");
             let read = match kind.as_str() {
                 "hash" => redis::cmd("HGETALL").arg(&key).to_owned(),
                 "zset" => redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1).to_owned(),

@@ -23,6 +23,11 @@
 //!
 //! What cannot be compared: a budget whose scope or window was changed in the window that runs. It is told, and left out.
 
+mod event;
+mod window;
+
+pub use event::{day_of, read_event};
+
 use crate::{
     error::ApiError,
     ids::{ApiKeyId, BudgetId, MemberId, TeamId, TenantId},
@@ -31,116 +36,25 @@ use crate::{
         budgets::BudgetRow,
         usage::{
             intake::EventRow,
-            ledger::{Group, Range, Totals},
+            ledger::{Range, Totals},
         },
     },
 };
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{NaiveDate, Utc};
 use jiff::{Timestamp, tz::TimeZone};
 use redis::{FromRedisValue, Value, aio::MultiplexedConnection, streams::StreamRangeReply};
-use std::{
-    borrow::Cow,
-    collections::{BTreeSet, HashMap},
-};
+use std::collections::{BTreeSet, HashMap};
 use tollgate_contract::{
     budget::{Scope, Span, Window},
     counter_keys::{Partition, USAGE_FIELD},
-    event::UsageEvent,
     ids::ProviderId,
     pattern::Patterns,
 };
 use uuid::Uuid;
+use window::{Begins, Part, difference, group_of};
 
-/// Around the start of a window, clocks may differ this much.
-const CLOCKS_DIFFER: Duration = Duration::seconds(5);
-/// Gateways know of a new budget after this time.
-const LEARNED_AFTER: Duration = Duration::seconds(15);
-/// A request is read and planned in less than this.
-const UNDERSTOOD_WITHIN: Duration = Duration::minutes(15);
 /// A longer stream is waited for before it is read.
 const STREAM_MAX: usize = 20_000;
-
-/// Reads an event as a gateway wrote it. The error says why it cannot be taken in.
-pub fn read_event(payload: &str) -> Result<EventRow, String> {
-    let payload = without_nul(payload)?;
-    let event: UsageEvent = serde_json::from_str(&payload).map_err(|error| error.to_string())?;
-    let tenant: TenantId = event
-        .tenant
-        .as_str()
-        .parse()
-        .map_err(|error| format!("tenant {:?}: {error}", event.tenant.as_str()))?;
-    let at = DateTime::parse_from_rfc3339(&event.at)
-        .map_err(|error| format!("at {:?}: {error}", event.at))?;
-    let day =
-        day_of(&event.id).ok_or_else(|| format!("id {:?}: no UUIDv7 of these days", event.id))?;
-    let latency_ms = latency_ms(&event);
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    Ok(EventRow {
-        tenant_id: tenant.0,
-        day,
-        adjusts: event.adjusts,
-        at: at.to_utc(),
-        api_key: event.api_key.as_str().to_owned(),
-        team: text(event.team.as_ref().map(|id| id.as_str())),
-        member: text(event.member.as_ref().map(|id| id.as_str())),
-        api: event.api,
-        requested: event.requested,
-        route: text(event.route.as_ref().map(|id| id.as_str())),
-        target: event.target.unwrap_or_default(),
-        provider_key: text(event.provider_key.as_ref().map(|id| id.as_str())),
-        status: i16::try_from(event.status).unwrap_or(i16::MAX),
-        error: event.error,
-        stream: event.stream,
-        cost_nano_usd: event.cost_nano_usd.as_nanos(),
-        list_cost_nano_usd: event.list_cost_nano_usd.as_nanos(),
-        latency_ms,
-        input_tokens: whole(event.usage.input()),
-        output_tokens: whole(event.usage.total_output()),
-        id: event.id,
-        event: payload.into_owned(),
-    })
-}
-
-/// The day of an event's id: that of its UUIDv7.
-pub fn day_of(id: &str) -> Option<NaiveDate> {
-    let uuid = Uuid::try_parse(id.split(':').next()?).ok()?;
-    let (seconds, _) = uuid.get_timestamp().filter(|_| uuid.get_version_num() == 7)?.to_unix();
-    let day = DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)?.date_naive();
-    // Each day is a table: a broken clock must not make tables for all eternity.
-    let plausible = NaiveDate::from_ymd_opt(2025, 1, 1)?..NaiveDate::from_ymd_opt(2100, 1, 1)?;
-    plausible.contains(&day).then_some(day)
-}
-
-fn latency_ms(event: &UsageEvent) -> i64 {
-    let total = event.timing_us.get("total").map(|us| us / 1000);
-    let ended = event.attempts.iter().map(|attempt| attempt.ended_ms).max();
-    whole(ended.filter(|ended| *ended > 0).or(total).unwrap_or(0))
-}
-
-fn whole(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Postgres stores no NUL in texts, and apps choose some of them.
-fn without_nul(payload: &str) -> Result<Cow<'_, str>, String> {
-    fn clean(value: serde_json::Value) -> serde_json::Value {
-        use serde_json::Value;
-        let text = |text: String| text.replace('\0', "\u{fffd}");
-        match value {
-            Value::String(string) => Value::String(text(string)),
-            Value::Array(list) => Value::Array(list.into_iter().map(clean).collect()),
-            Value::Object(map) => Value::Object(
-                map.into_iter().map(|(key, value)| (text(key), clean(value))).collect(),
-            ),
-            other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
-        }
-    }
-    if !payload.contains(r"\u0000") {
-        return Ok(Cow::Borrowed(payload));
-    }
-    let value = serde_json::from_str(payload).map_err(|error| error.to_string())?;
-    Ok(Cow::Owned(clean(value).to_string()))
-}
 
 /// A budget's counter beside the events that it should have counted.
 #[derive(Debug, Clone)]
@@ -444,202 +358,6 @@ pub fn scope_of(budget: &BudgetRow) -> Scope {
     }
 }
 
-/// Where a budget's window begins: at `usual`, or as near to it as the clocks allow.
-#[derive(Debug, Clone, Copy)]
-struct Begins {
-    usual: DateTime<Utc>,
-    earliest: DateTime<Utc>,
-    latest: DateTime<Utc>,
-    is_new: bool,
-}
-
-impl Begins {
-    fn of(budget: &BudgetRow, span: &Span) -> Self {
-        let start = DateTime::from_timestamp_millis(span.start_ms).unwrap_or(DateTime::UNIX_EPOCH);
-        if start + CLOCKS_DIFFER < budget.created_at {
-            let at = budget.created_at;
-            Self {
-                usual: at,
-                earliest: at - CLOCKS_DIFFER,
-                latest: at + LEARNED_AFTER,
-                is_new: true,
-            }
-        } else {
-            Self {
-                usual: start,
-                earliest: start - CLOCKS_DIFFER,
-                latest: start + CLOCKS_DIFFER,
-                is_new: false,
-            }
-        }
-    }
-
-    fn range(self, received_until: DateTime<Utc>, or_ids: Vec<String>) -> Range {
-        Range {
-            from: self.earliest,
-            exact_until: self.latest,
-            came_in_from: if self.is_new {
-                self.earliest
-            } else {
-                self.earliest - UNDERSTOOD_WITHIN
-            },
-            by_arrival: self.is_new,
-            received_until,
-            or_ids,
-        }
-    }
-}
-
-/// An event that is still in the stream, if it is in the range.
-fn group_of(row: &EventRow, range: &Range, costs: &HashMap<&str, i64>) -> Option<Group> {
-    let event: UsageEvent = serde_json::from_str(&row.event).ok()?;
-    let stage = |name: &str| event.timing_us.get(name).copied().unwrap_or(0);
-    let before =
-        if range.by_arrival { 0 } else { stage("understand").saturating_add(stage("plan")) };
-    let reserved_at = row.at.checked_add_signed(Duration::microseconds(whole(before)))?;
-    (range.from <= reserved_at && range.came_in_from <= row.at).then(|| Group {
-        reserved_at: (reserved_at < range.exact_until).then_some(reserved_at),
-        team: row.team.clone(),
-        member: row.member.clone(),
-        api_key: row.api_key.clone(),
-        target: row.target.clone(),
-        plan: event
-            .decision
-            .as_ref()
-            .and_then(|decision| serde_json::to_value(&decision.plan).ok()),
-        passed: event.timing_us.contains_key("hold") || row.error.as_deref() == Some("expired"),
-        original: row.adjusts.is_none(),
-        charged: row.cost_nano_usd != 0,
-        events: 1,
-        cost_nano_usd: row.cost_nano_usd,
-        corrected_nano_usd: row
-            .adjusts
-            .as_deref()
-            .and_then(|id| costs.get(id).copied())
-            .unwrap_or(0),
-    })
-}
-
-/// What a group of events adds to a budget.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Part {
-    reserved_at: Option<DateTime<Utc>>,
-    cost: i64,
-    /// Requests that certainly count.
-    certain: i64,
-    /// Requests that may count.
-    possible: i64,
-}
-
-impl Part {
-    fn of(scope: &Scope, group: &Group) -> Option<Self> {
-        use tollgate_contract::ids;
-        let id = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let (team, member) =
-            (id(&group.team).map(ids::TeamId::new), id(&group.member).map(ids::MemberId::new));
-        if !scope.covers_caller(
-            team.as_ref(),
-            member.as_ref(),
-            &ids::ApiKeyId::new(group.api_key.as_str()),
-        ) {
-            return None;
-        }
-        let covers = |target: &str| {
-            let provider = ProviderId::new(target.split('/').next().unwrap_or_default());
-            !scope.names_targets() || scope.covers_target(&provider, target)
-        };
-        let plan = group.plan.as_ref().and_then(serde_json::Value::as_array);
-        let planned = plan.into_iter().flatten().filter_map(serde_json::Value::as_str).any(covers);
-        let served = if group.target.is_empty() {
-            planned || !scope.names_targets()
-        } else {
-            covers(&group.target)
-        };
-        let counts = group.original && group.passed && (planned || served);
-        let certain = counts && served && group.charged;
-        Some(Self {
-            reserved_at: group.reserved_at,
-            cost: match (served, group.original) {
-                (true, _) => group.cost_nano_usd,
-                (false, true) => 0,
-                // It was charged while nobody knew what had served.
-                (false, false) => {
-                    if planned {
-                        -group.corrected_nano_usd
-                    } else {
-                        0
-                    }
-                }
-            },
-            certain: if certain { group.events } else { 0 },
-            possible: if counts { group.events } else { 0 },
-        })
-    }
-}
-
-/// How far a counter is off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Difference {
-    cost: i64,
-    cost_off: i64,
-    events_off: i64,
-}
-
-/// Compares a counter with the events from the window's beginning: wherever near to it the sums agree, otherwise from
-/// where it usually is.
-fn difference(parts: Vec<Part>, usual: DateTime<Utc>, settled: i64, requests: i64) -> Difference {
-    let (mut near, sure): (Vec<Part>, Vec<Part>) =
-        parts.into_iter().partition(|part| part.reserved_at.is_some());
-    near.sort_by_key(|part| std::cmp::Reverse(part.reserved_at));
-    let mut sum = Part::default();
-    for part in &sure {
-        sum = sum.plus(part);
-    }
-    // Latest first: each step lets the window begin a little earlier.
-    let mut at_usual = sum;
-    let mut agreeing = Some(sum).filter(|sum| sum.against(settled, requests).agrees());
-    for (index, part) in near.iter().enumerate() {
-        sum = sum.plus(part);
-        if Some(usual) <= part.reserved_at {
-            at_usual = sum;
-        }
-        let between = near.get(index + 1).is_none_or(|next| next.reserved_at != part.reserved_at);
-        if between && agreeing.is_none() && sum.against(settled, requests).agrees() {
-            agreeing = Some(sum);
-        }
-    }
-    let usually = at_usual.against(settled, requests);
-    match agreeing {
-        Some(sum) if !usually.agrees() => sum.against(settled, requests),
-        _ => usually,
-    }
-}
-
-impl Part {
-    fn plus(self, other: &Self) -> Self {
-        Self {
-            reserved_at: None,
-            cost: self.cost.saturating_add(other.cost),
-            certain: self.certain + other.certain,
-            possible: self.possible + other.possible,
-        }
-    }
-
-    fn against(self, settled: i64, requests: i64) -> Difference {
-        Difference {
-            cost: self.cost,
-            cost_off: settled.saturating_sub(self.cost),
-            events_off: requests - requests.clamp(self.certain, self.possible),
-        }
-    }
-}
-
-impl Difference {
-    fn agrees(self) -> bool {
-        self.cost_off == 0 && self.events_off == 0
-    }
-}
-
 /// What the stored events say that a budget's window spent, for when the counters are out of reach.
 pub async fn spent(
     tx: &mut store::TenantTx,
@@ -664,7 +382,10 @@ pub async fn spent(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::usage::ledger::Group;
+    use chrono::{DateTime, Duration};
     use serde_json::json;
+    use tollgate_contract::event::UsageEvent;
 
     const TENANT: &str = "tnt_0193c5f0a1b27c3d8e4f5a6b7c8d9e0f";
 
