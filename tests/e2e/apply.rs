@@ -93,3 +93,11 @@ async fn a_document_with_mistakes_changes_nothing_and_tells_all_of_them() {
     }
     assert_eq!(export(&platform), before);
 }
+
+#[tokio::test]
+async fn a_made_up_key_with_our_prefix_is_refused_before_a_gateway_refuses_it() {
+    let platform = Platform::start().await;
+    let made_up = DOCUMENT.replace("app_planted_api_key", "tgk_planted_api_key");
+    let told = platform.apply(&made_up);
+    assert!(told.contains("checksum") && !told.contains("changes made"), "{told}");
+}

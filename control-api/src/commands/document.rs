@@ -9,6 +9,7 @@ use tollgate_contract::{
     api_key::{self, ApiKeyHash},
     document::{self, ApiKeySecret, Document, SecretRef},
     secret::Secret,
+    token,
 };
 
 /// Checks a document. Every mistake comes with its line.
@@ -53,11 +54,7 @@ pub async fn apply(settings: Apply) -> Result<bool, Mistakes> {
         if let Some(ApiKeySecret::Plain(reference)) = &key.secret
             && let Some(secret) = read(reference, format!("api_keys.{name}"))
         {
-            if !api_key::is_acceptable(secret.expose()) {
-                return Err(vec![format!(
-                    "api_keys.{name}: an API key has 16 to 256 visible ASCII characters"
-                )]);
-            }
+            check_api_key(name, &secret)?;
             let text = secret.expose();
             let facts = json!({ "sha256": ApiKeyHash::of(text).to_hex(), "last4": &text[text.len() - 4..] });
             api_keys.insert(name.clone(), facts);
@@ -90,6 +87,22 @@ pub async fn export(remote: Remote) -> Result<bool, Mistakes> {
     let text = call(&remote, None).await?;
     say(text.trim_end());
     Ok(true)
+}
+
+/// A gateway refuses what looks like a minted key and is none, without asking anybody.
+fn check_api_key(name: &str, secret: &Secret) -> Result<(), Mistakes> {
+    let text = secret.expose();
+    if !api_key::is_acceptable(text) {
+        return Err(vec![format!(
+            "api_keys.{name}: an API key has 16 to 256 visible ASCII characters"
+        )]);
+    }
+    if text.starts_with(token::API_KEY) && !token::is_well_formed(token::API_KEY, text) {
+        return Err(vec![format!(
+            "api_keys.{name}: begins with tgk_ and is no key that was minted here (its checksum is wrong): use another beginning, or make a key in the console"
+        )]);
+    }
+    Ok(())
 }
 
 fn secret(reference: &SecretRef) -> Result<Secret, String> {
