@@ -1,5 +1,7 @@
 //! Flags and environment. The only place that reads the environment.
 
+#![allow(rustdoc::bare_urls, reason = "these texts are read in a terminal")]
+
 use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
