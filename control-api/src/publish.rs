@@ -167,10 +167,7 @@ impl Feed {
     /// One batch: what changed since the revision that the node has, as of one moment.
     async fn send_changes(&mut self) -> Result<bool, ApiError> {
         let mut tx = self.state.db.system().await?;
-        sqlx::query!("set transaction isolation level repeatable read, read only")
-            .execute(&mut *tx)
-            .await
-            .map_err(store::StoreError::from)?;
+        store::world::as_of_one_moment(&mut tx).await?;
         let revision = store::world::revision(&mut tx).await?;
         let changed: Vec<_> = if self.sent < 0 {
             store::tenants::ids_of_all(&mut tx).await?

@@ -1,6 +1,6 @@
 -- A world for measuring: :tenants tenants, each with an owner, a team, a provider, a model, a route, a budget and
--- :keys API keys, and :events requests of the first tenant in the last 30 days. The provider keys come afterwards, as
--- they have to be sealed. :'password' is the hash of the first owner's and the operator's password.
+-- :keys API keys, and :events requests of the first tenant in the last 30 days; of the others only sums. The provider
+-- keys come afterwards, as they have to be sealed. :'password' is the hash of the first owner's and the operator's password.
 
 -- Kinds of records have ids of their own, rising like those that the control plane makes.
 create function pg_temp.made(kind int, number int) returns uuid language sql immutable as $$
@@ -69,5 +69,11 @@ insert into usage_rollup
   select tenant_id, date_trunc('hour', at, 'UTC'), api_key, team, member, route, target, count(*),
     count(*) filter (where status >= 400), sum(input_tokens), sum(output_tokens), sum(cost_nano_usd), sum(cost_nano_usd)
   from usage_events group by 1, 2, 3, 4, 5, 6, 7;
+-- The others were not idle: ten hours of theirs.
+insert into usage_rollup
+  select pg_temp.made(1, t), date_trunc('hour', now(), 'UTC') - h * interval '50 hours',
+    pg_temp.named('key', pg_temp.made(7, t * :keys + 1)), pg_temp.named('team', pg_temp.made(3, t)), '', 'support',
+    'main/large', 10, 0, 5000, 5000, 10000000, 10000000
+  from generate_series(2, :tenants) t, generate_series(0, 9) h;
 insert into api_key_activity
   select tenant_id, api_key, min(id), max(id), max(at) from usage_events group by 1, 2;

@@ -1,20 +1,31 @@
 //! No secret is where it does not belong: whatever is dumped, none of those that were planted is in it.
 
+use std::sync::{Arc, Mutex};
+
 use hyper::Method;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tollgate_tests::control_process::ControlPlane;
+use tollgate_tests::simulator_process::SimulatorProcess;
 
 use crate::tenants::{APP_KEY, Platform, chat, until_status};
 
 #[tokio::test]
 async fn dumps_of_database_redis_logs_and_snapshot_hold_no_secret() {
-    let platform = Platform::start().await;
+    // As talkative as it gets.
+    let log = ("TOLLGATE_LOG", "trace,actix_http=off,actix_server=info,hyper=info,mio=off");
+    let control = ControlPlane::start_with(&[], &[log]).await;
+    let platform = Platform::of(SimulatorProcess::start().await, control);
+    let (collector, traces) = collector().await;
+    let telemetry = [log, ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.as_str())];
     let node_token;
     let (dump, redis, logs, snapshot);
     let (_, minted) = platform.api_key("minted").await;
     let management = platform.control.management_token("acme", "admin");
     let planted_password = "a-planted-password-1234";
     {
-        let gateway = platform.gateway("one").await;
+        let gateway = platform.control.connected_gateway_with("one", "", &telemetry).await;
         node_token = gateway.token();
         until_status(&gateway, APP_KEY, 200).await;
         until_status(&gateway, &minted, 200).await;
@@ -44,7 +55,11 @@ async fn dumps_of_database_redis_logs_and_snapshot_hold_no_secret() {
         let wrong = json!({ "email": "owner@acme.example", "password": planted_password });
         platform.call(Method::POST, "/api/v1/auth/sign-in", "", Some(wrong)).await;
         platform.until_logged(2).await;
-        tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+        let started = std::time::Instant::now();
+        while !contains(&traces.lock().expect("nobody panicked"), b"gen_ai.usage.output_tokens") {
+            assert!(started.elapsed() < 2 * crate::stand::SOON, "no trace arrives");
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
         dump = platform.control.dump();
         redis = platform.control.redis_dump().await;
         logs = format!("{}{}", platform.control.logs(), gateway.logs());
@@ -61,11 +76,13 @@ async fn dumps_of_database_redis_logs_and_snapshot_hold_no_secret() {
             &platform.owner,
             &node_token,
         ];
+        let traces = traces.lock().expect("nobody panicked").clone();
         for (what, text) in [
             ("the database", dump.as_bytes()),
             ("Redis", redis.as_bytes()),
             ("the logs", logs.as_bytes()),
             ("the snapshot", &snapshot),
+            ("the traces", &traces),
         ] {
             assert!(text.len() > 200, "{what} is nearly empty: {} bytes", text.len());
             for secret in secrets {
@@ -73,8 +90,7 @@ async fn dumps_of_database_redis_logs_and_snapshot_hold_no_secret() {
                 // Postgres prints bytes as hexadecimal digits.
                 let digits = tollgate_contract::feed::to_hex(secret.as_bytes());
                 for form in [secret.as_bytes(), digits.as_bytes()] {
-                    let found = text.windows(form.len()).any(|window| window == form);
-                    assert!(!found, "{what} has {}…", &secret[..8]);
+                    assert!(!contains(text, form), "{what} has {}…", &secret[..8]);
                 }
             }
         }
@@ -84,4 +100,26 @@ async fn dumps_of_database_redis_logs_and_snapshot_hold_no_secret() {
     for (what, text) in [("the database", &dump), ("Redis", &redis), ("the logs", &logs)] {
         assert!(!text.contains(&kek), "{what} has the key-encryption key");
     }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+/// A collector of traces: its URL, and all that it was sent.
+async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let all = received.clone();
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut buffer = vec![0; 65_536];
+            while let Ok(count @ 1..) = connection.read(&mut buffer).await {
+                all.lock().expect("nobody panicked").extend_from_slice(&buffer[..count]);
+                let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+            }
+        }
+    });
+    (url, received)
 }

@@ -61,7 +61,11 @@ impl Platform {
 
     /// The same in front of some simulator.
     pub async fn before(simulator: SimulatorProcess) -> Self {
-        let control = ControlPlane::start().await;
+        Self::of(simulator, ControlPlane::start().await)
+    }
+
+    /// The tenant in a control plane that was started otherwise.
+    pub fn of(simulator: SimulatorProcess, control: ControlPlane) -> Self {
         control.tenant("acme");
         let owner = control.management_token("acme", "owner");
         let platform = Self { simulator, control, owner };

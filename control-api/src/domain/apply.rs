@@ -165,15 +165,7 @@ impl Work<'_> {
             }
             let id = TeamId::new();
             let name = super::name(name, "/document")?;
-            sqlx::query!(
-                "insert into teams (tenant_id, id, name) values ($1, $2, $3)",
-                self.actor.tenant.0,
-                id.0,
-                name
-            )
-            .execute(&mut **tx)
-            .await
-            .map_err(store::StoreError::from)?;
+            store::teams::create(tx, id, &name).await?;
             self.changes.push(format!("team {name} created"));
             self.before.teams.insert(id.0, name);
         }

@@ -4,11 +4,11 @@ use super::{audited, name, publish};
 use crate::{
     access::{Actor, Who},
     error::ApiError,
-    ids::{MemberId, PersonId, TenantId},
+    ids::{PersonId, TenantId},
     publish::mark,
     state::State,
     store::{
-        self, Db, SystemTx,
+        self, Db,
         audit_log::{self, NewEntry},
         tenants::TenantRow,
     },
@@ -88,7 +88,8 @@ pub async fn create(
     let tenant = TenantId::new();
     let mut tx = db.system().await?;
     store::tenants::create(&mut tx, tenant, &name, time_zone).await?;
-    let person = owner(&mut tx, tenant, &email).await?;
+    let person = store::people::ensure(&mut tx, &email).await?;
+    store::members::add_owner(&mut tx, tenant, person).await?;
     let actor = Actor { who: by.clone(), ..Actor::command_line(tenant) };
     let entry = NewEntry {
         actor: &actor.id(),
@@ -105,28 +106,6 @@ pub async fn create(
     // Its first revision: gateways learn that it exists.
     publish(db.tenant(tenant).await?, "").await?;
     Ok((tenant, person))
-}
-
-async fn owner(tx: &mut SystemTx, tenant: TenantId, email: &str) -> Result<PersonId, ApiError> {
-    let id = sqlx::query_scalar!(
-        "insert into people (id, email) values ($1, $2) on conflict (email) do update set email = excluded.email \
-         returning id",
-        PersonId::new().0,
-        email
-    )
-    .fetch_one(&mut **tx)
-    .await
-    .map_err(store::StoreError::from)?;
-    sqlx::query!(
-        "insert into members (tenant_id, id, person_id, role) values ($1, $2, $3, 'owner')",
-        tenant.0,
-        MemberId::new().0,
-        id
-    )
-    .execute(&mut **tx)
-    .await
-    .map_err(store::StoreError::from)?;
-    Ok(PersonId(id))
 }
 
 /// An e-mail address in lower case; not more than that it may be one.

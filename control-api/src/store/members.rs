@@ -146,6 +146,23 @@ pub async fn of_person(
     Ok(row.map(|row| (row.role, row.active)))
 }
 
+/// The first owner of a new tenant.
+pub async fn add_owner(
+    tx: &mut SystemTx,
+    tenant: TenantId,
+    person: PersonId,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into members (tenant_id, id, person_id, role) values ($1, $2, $3, 'owner')",
+        tenant.0,
+        MemberId::new().0,
+        person.0
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// Invites a person who is no active member. Who was one before keeps the id.
 pub async fn invite(
     tx: &mut SystemTx,

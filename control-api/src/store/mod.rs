@@ -11,6 +11,7 @@ pub mod idempotency;
 pub mod members;
 pub mod models;
 pub mod nodes;
+pub mod over;
 pub mod people;
 pub mod provider_keys;
 pub mod providers;

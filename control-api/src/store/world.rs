@@ -64,3 +64,11 @@ pub async fn changed_after(tx: &mut SystemTx, revision: i64) -> Result<Vec<Tenan
             .await?;
     Ok(rows.into_iter().map(TenantId).collect())
 }
+
+/// All that the transaction reads is as of one moment. To be called before anything is read.
+pub async fn as_of_one_moment(tx: &mut SystemTx) -> Result<(), StoreError> {
+    sqlx::query!("set transaction isolation level repeatable read, read only")
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
