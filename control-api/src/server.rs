@@ -1,6 +1,6 @@
 //! The HTTP server: what every request passes, and what is mounted where.
 
-use crate::{access::session::RequestId, api, console, error::ApiError, openapi, state::State};
+use crate::{access::client::RequestId, api, console, error::ApiError, openapi, state::State};
 use actix_web::{
     App, Error, HttpResponse, HttpServer,
     body::MessageBody,

@@ -1,6 +1,8 @@
 //! Who is asking, and what they may do.
 
 pub mod actor;
+pub mod client;
+pub mod csrf;
 pub mod password;
 pub mod permission;
 pub mod session;

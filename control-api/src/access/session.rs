@@ -3,6 +3,7 @@
 
 use super::{
     actor::{Actor, Who},
+    client::{Client, header},
     permission::Role,
     token,
 };
@@ -21,10 +22,9 @@ use crate::{
 use actix_web::{
     HttpMessage as _, HttpRequest,
     cookie::{Cookie, SameSite},
-    http::{Uri, header::HeaderMap},
+    http::Uri,
     web,
 };
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use chrono::{DateTime, Duration, Utc};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -37,49 +37,6 @@ const LIFE: Duration = Duration::hours(12);
 const SEEN: Duration = Duration::minutes(1);
 /// How long ago the password may have been given for what needs it.
 const RECENT: Duration = Duration::minutes(5);
-
-/// The id of a request: the caller's own, if it is a sane one, or ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(pub String);
-
-impl RequestId {
-    /// The request's id; the same each time.
-    pub fn of(request: &HttpRequest) -> Self {
-        if let Some(known) = request.extensions().get::<Self>() {
-            return known.clone();
-        }
-        let is_sane = |text: &&str| {
-            (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
-        };
-        let id = header(request.headers(), "x-request-id").filter(is_sane);
-        let id = Self(id.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned));
-        request.extensions_mut().insert(id.clone());
-        id
-    }
-}
-
-/// Where a request came from, before it is known who sent it.
-#[derive(Debug, Clone, Default)]
-pub struct Client {
-    /// The peer's address; empty if there is none.
-    pub ip: String,
-    /// What the browser calls itself.
-    pub user_agent: String,
-    /// The request's id.
-    pub request_id: String,
-}
-
-impl Client {
-    /// The client of a request.
-    pub fn of(request: &HttpRequest) -> Self {
-        let user_agent = header(request.headers(), "user-agent").unwrap_or_default();
-        Self {
-            ip: request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default(),
-            user_agent: user_agent.chars().take(256).collect(),
-            request_id: RequestId::of(request).0,
-        }
-    }
-}
 
 /// A person who signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -334,13 +291,6 @@ pub fn hash_of(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-/// The only value of a header; what comes twice is nothing.
-fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut all = headers.get_all(name);
-    let only = all.next()?;
-    if all.next().is_some() { None } else { only.to_str().ok() }
-}
-
 /// Begins a session for a person who just signed in, in the tenant that they joined first. The cookie goes into the
 /// answer; a session that the browser had before should be ended.
 pub async fn create(
@@ -351,11 +301,15 @@ pub async fn create(
     let (value, csrf) = secrets();
     let mut tx = state.db.system().await?;
     let first = people::memberships(&mut tx, person).await?.into_iter().next();
+    let tenant = first.map(|row| TenantId(row.tenant_id));
+    if let Some(tenant) = tenant {
+        people::seen(&mut tx, person, tenant).await?;
+    }
     let new = NewSession {
         id: SessionId::new(),
         hash: &hash_of(&value),
         person,
-        tenant: first.map(|row| TenantId(row.tenant_id)),
+        tenant,
         csrf: &csrf,
         ip: &client.ip,
         user_agent: &client.user_agent,
@@ -494,93 +448,11 @@ fn is_plain_loopback(public_url: &str) -> bool {
     url.scheme_str() == Some("http") && is_loopback
 }
 
-/// Refuses a form that does not carry the session's token, or that another site sends.
-pub fn check_form(request: &HttpRequest, session: &Session, csrf: &str) -> Result<(), ApiError> {
-    verify_slices_are_equal(session.csrf.as_bytes(), csrf.as_bytes())
-        .map_err(|_| ApiError::CrossSite)?;
-    check_origin(request)
-}
-
-/// Refuses a form that another site sends; for forms without a session, as the one to sign in.
-pub fn check_origin(request: &HttpRequest) -> Result<(), ApiError> {
-    let public_url = &state(request)?.settings.public_url;
-    if comes_from_here(request.headers(), public_url) { Ok(()) } else { Err(ApiError::CrossSite) }
-}
-
-fn comes_from_here(headers: &HeaderMap, public_url: &str) -> bool {
-    let is_there = |name| headers.contains_key(name);
-    let site = match header(headers, "sec-fetch-site") {
-        Some(site) => matches!(site, "same-origin" | "none"),
-        None => !is_there("sec-fetch-site"),
-    };
-    let origin = match header(headers, "origin").and_then(origin_of) {
-        Some(origin) => {
-            let (_, host) = origin.split_once("://").unwrap_or_default();
-            let own = header(headers, "host").is_some_and(|own| own.eq_ignore_ascii_case(host));
-            own || origin_of(public_url) == Some(origin)
-        }
-        None => !is_there("origin"),
-    };
-    site && origin
-}
-
-/// `https://console.example` of any URL there, in lower case and without the scheme's own port.
-fn origin_of(url: &str) -> Option<String> {
-    let url: Uri = url.trim().parse().ok()?;
-    let (scheme, host) = (url.scheme_str()?.to_lowercase(), url.host()?.to_lowercase());
-    let usual = match scheme.as_str() {
-        "https" => 443,
-        "http" => 80,
-        _ => return None,
-    };
-    Some(match url.port_u16().filter(|port| *port != usual) {
-        Some(port) => format!("{scheme}://{host}:{port}"),
-        None => format!("{scheme}://{host}"),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use actix_web::test::TestRequest;
     use uuid::Uuid;
-
-    const URL: &str = "https://console.example";
-
-    #[test]
-    fn a_form_from_another_site_is_refused() {
-        let cases: [(&[(&str, &str)], bool); 12] = [
-            (&[], true),
-            (&[("origin", "https://console.example")], true),
-            (&[("origin", "https://CONSOLE.example:443")], true),
-            (&[("origin", "https://evil.example")], false),
-            (&[("origin", "http://console.example")], false),
-            (&[("origin", "https://console.example:8443")], false),
-            (&[("origin", "https://console.example.evil.example")], false),
-            (&[("origin", "null")], false),
-            (&[("origin", "http://10.0.0.5:8081"), ("host", "10.0.0.5:8081")], true),
-            (&[("sec-fetch-site", "same-origin"), ("origin", "https://console.example")], true),
-            (&[("sec-fetch-site", "cross-site"), ("origin", "https://console.example")], false),
-            (&[("sec-fetch-site", "same-site")], false),
-        ];
-        for (headers, expected) in cases {
-            let mut request = TestRequest::post();
-            for header in headers {
-                request = request.append_header(*header);
-            }
-            let request = request.to_http_request();
-            assert_eq!(comes_from_here(request.headers(), URL), expected, "{headers:?}");
-        }
-    }
-
-    #[test]
-    fn two_origins_are_no_origin() {
-        let request = TestRequest::post()
-            .append_header(("origin", "https://console.example"))
-            .append_header(("origin", "https://evil.example"))
-            .to_http_request();
-        assert!(!comes_from_here(request.headers(), URL));
-    }
 
     #[test]
     fn only_plain_http_on_ones_own_machine_has_a_cookie_without_secure() {
@@ -594,19 +466,6 @@ mod tests {
             ("nonsense", "__Host-tg"),
         ] {
             assert_eq!(cookie_name(url), name, "{url}");
-        }
-    }
-
-    #[test]
-    fn a_request_keeps_a_sane_id_and_gets_one_for_any_other() {
-        for (sent, kept) in
-            [("abc-1", true), ("with space", false), ("", false), (&"x".repeat(65), false)]
-        {
-            let request =
-                TestRequest::get().insert_header(("x-request-id", sent)).to_http_request();
-            let id = RequestId::of(&request);
-            assert_eq!(id.0 == sent, kept, "{sent}");
-            assert_eq!(RequestId::of(&request), id, "the same each time");
         }
     }
 

@@ -3,8 +3,9 @@
 use super::Body;
 use crate::{
     access::{
+        client::Client,
         permission::{Permit, of},
-        session::{Client, SignIn},
+        session::SignIn,
         token::LIFE_SECONDS,
     },
     domain::sign_in::{self as door, Tokens},

@@ -4,7 +4,7 @@ use super::{
     see,
     visit::{NOTICE, theme},
 };
-use crate::{access::session::RequestId, error::ApiError};
+use crate::{access::client::RequestId, error::ApiError};
 use actix_web::{
     Error, HttpRequest, HttpResponse,
     body::{BoxBody, MessageBody},

@@ -2,11 +2,7 @@
 
 use super::{Post, Visit, clock::shown, days, mistakes::Mistakes, page, page_with_mistakes};
 use crate::{
-    access::{
-        Permission, Role,
-        permission::of,
-        session::{self, Client},
-    },
+    access::{Permission, Role, client::Client, permission::of, session},
     domain::{management_tokens, people, tenants},
     error::{ApiError, FieldError},
     ids::{ManagementTokenId, SessionId},

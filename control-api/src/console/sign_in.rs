@@ -7,8 +7,10 @@ use super::{
 };
 use crate::{
     access::{
+        client::Client,
+        csrf,
         permission::of,
-        session::{self, Client, Session},
+        session::{self, Session},
     },
     domain::{
         people,
@@ -261,7 +263,7 @@ pub async fn set_first_password(
         };
     }
     let session = session::session_of(&request).await?;
-    session::check_form(&request, &session, form.get("csrf"))?;
+    csrf::check_form(&request, &session, form.get("csrf"))?;
     match people::change_password(&state, &session, None, password, &Client::of(&request)).await {
         Ok(cookie) => with_cookie(see(HOME), &cookie),
         Err(error) => password_again(error, |text| {
@@ -324,7 +326,7 @@ pub async fn sign_out(
         Err(ApiError::Unauthenticated) => return Ok(see("/sign-in")),
         Err(error) => return Err(error),
     };
-    session::check_form(&request, &session, form.get("csrf"))?;
+    csrf::check_form(&request, &session, form.get("csrf"))?;
     let cookie = session::end(&state, &session).await?;
     with_cookie(see("/sign-in"), &cookie)
 }
@@ -372,7 +374,7 @@ impl FormToken {
     }
 
     fn checked(request: &HttpRequest, form: &Form) -> Result<Self, ApiError> {
-        session::check_origin(request)?;
+        csrf::check_origin(request)?;
         let token = Self::of(request);
         let agrees =
             verify_slices_are_equal(token.value.as_bytes(), form.get("csrf").as_bytes()).is_ok();

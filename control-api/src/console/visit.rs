@@ -3,7 +3,7 @@
 use super::Form;
 use crate::{
     access::{
-        Actor, Permission,
+        Actor, Permission, csrf,
         permission::Requires,
         session::{self, Session},
     },
@@ -71,7 +71,7 @@ impl<P: Requires> FromRequest for Post<P> {
         let request = request.clone();
         Box::pin(async move {
             let (visit, form) = (visit.await?, form.await?);
-            session::check_form(&request, &visit.session, form.get("csrf"))?;
+            csrf::check_form(&request, &visit.session, form.get("csrf"))?;
             Ok(Self { visit, form })
         })
     }

@@ -3,8 +3,9 @@
 use super::sign_in::{note, prove};
 use crate::{
     access::{
+        client::Client,
         password,
-        session::{self, Client, Person, Session},
+        session::{self, Person, Session},
     },
     error::ApiError,
     ids::{PersonId, SessionId},

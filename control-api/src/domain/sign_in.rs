@@ -5,8 +5,9 @@ use super::tenants;
 use crate::{
     access::{
         Actor,
+        client::Client,
         password::{self, Passwords},
-        session::{self, Client, Person, Session, SignIn, hash_of},
+        session::{self, Person, Session, SignIn, hash_of},
         throttle::{self, Attempt},
         token,
     },
