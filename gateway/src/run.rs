@@ -42,6 +42,8 @@ pub type Mistakes = Vec<String>;
 
 /// Load balancers take a moment to hear that a node is not ready.
 const ACCEPT_AFTER_SIGTERM: Duration = Duration::from_secs(5);
+/// How long the snapshot may take to be written at the end.
+const KEEP_LIMIT: Duration = Duration::from_secs(10);
 /// How long settlements may take to be written at the end.
 const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -168,7 +170,7 @@ async fn run(flags: Serve, start: Start) -> Result<(), Mistakes> {
     server::stop(app_handle).await;
     let _ = app.await;
     cutter.abort();
-    watchers.iter().for_each(JoinHandle::abort);
+    watchers.stop().await;
     finish(&state).await;
     background.abort();
     admin_handle.stop(false).await;
@@ -235,11 +237,12 @@ impl Worlds {
     }
 
     /// Begins to look for them.
-    fn watch(self, state: &Arc<State>) -> Vec<JoinHandle<()>> {
+    fn watch(self, state: &Arc<State>) -> Watchers {
         let (control, link, replica) = match self {
-            Self::Nowhere => return Vec::new(),
+            Self::Nowhere => return Watchers::default(),
             Self::File { path, text } => {
-                return vec![actix_web::rt::spawn(world::watch(path, text, state.clone()))];
+                let watching = actix_web::rt::spawn(world::watch(path, text, state.clone()));
+                return Watchers { tasks: vec![watching], keeper: None };
             }
             Self::Control { control, link, replica } => (*control, link, replica),
         };
@@ -249,11 +252,10 @@ impl Worlds {
         });
         let (latest, latest_seen) = watch::channel(latest);
         let mut tasks = vec![actix_web::rt::spawn(revocations::watch(state.clone(), link.clone()))];
-        if let Some(path) = control.snapshot.clone() {
+        let keeper = control.snapshot.clone().map(|path| {
             let identity = control.identity.clone();
-            let keeping = keeper::keep(path, identity, link.clone(), latest_seen);
-            tasks.push(actix_web::rt::spawn(keeping));
-        }
+            actix_web::rt::spawn(keeper::keep(path, identity, link.clone(), latest_seen))
+        });
         let accepting = state.clone();
         let follower = Follower {
             control,
@@ -265,7 +267,30 @@ impl Worlds {
             timing: Timing::USUAL,
         };
         tasks.push(actix_web::rt::spawn(follower.run()));
-        tasks
+        Watchers { tasks, keeper }
+    }
+}
+
+/// Who looks for new worlds, and who keeps the newest on disk.
+#[derive(Default)]
+struct Watchers {
+    tasks: Vec<JoinHandle<()>>,
+    keeper: Option<JoinHandle<()>>,
+}
+
+impl Watchers {
+    /// Ends the search; what was found last is on disk before this returns.
+    async fn stop(self) {
+        for task in self.tasks {
+            task.abort();
+            // It lets go of what the keeper waits for when it has really ended.
+            let _ = task.await;
+        }
+        if let Some(keeper) = self.keeper
+            && tokio::time::timeout(KEEP_LIMIT, keeper).await.is_err()
+        {
+            tracing::warn!("The newest world could not be written to the snapshot in time");
+        }
     }
 }
 

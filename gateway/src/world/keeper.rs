@@ -58,7 +58,7 @@ pub fn restore(control: &mut ControlSettings, link: &Link) -> Option<(Replica, T
     Some(restored)
 }
 
-/// Writes what is new for ever, a second after it came.
+/// Writes what is new, a second after it came, and once more when the world's follower has ended.
 pub async fn keep(
     path: PathBuf,
     identity: Arc<NodeIdentity>,
@@ -67,12 +67,9 @@ pub async fn keep(
 ) {
     let mut written = (0, link.last_contact());
     let mut pause = DEBOUNCE;
-    loop {
-        let changed = tokio::time::timeout(REFRESH, latest.changed()).await;
-        if changed.is_ok_and(|changed| changed.is_err()) {
-            return;
-        }
-        tokio::time::sleep(pause).await;
+    let mut ended = false;
+    while !ended {
+        ended = has_ended(&mut latest, pause).await;
         let Some(content) = latest.borrow_and_update().clone() else { continue };
         let confirmed = link.last_contact();
         if written == (content.revision, confirmed) {
@@ -89,6 +86,20 @@ pub async fn keep(
         // A large world in a busy installation must not keep the disk busy all the time.
         pause = DEBOUNCE.max(10 * started.elapsed());
     }
+}
+
+/// Waits for a change, and then for the rest of what comes with it. Whether there will be no further change.
+async fn has_ended(latest: &mut watch::Receiver<Option<Arc<Latest>>>, pause: Duration) -> bool {
+    if tokio::time::timeout(REFRESH, latest.changed()).await.is_ok_and(|changed| changed.is_err()) {
+        return true;
+    }
+    let until = tokio::time::Instant::now() + pause;
+    while let Ok(changed) = tokio::time::timeout_at(until, latest.changed()).await {
+        if changed.is_err() {
+            return true;
+        }
+    }
+    false
 }
 
 async fn write(
@@ -159,5 +170,24 @@ mod tests {
         assert_eq!(link.unfit(after(73)), Some(Unfit::Expired));
         control.public_key = Some(PublicKey([9; 32]));
         assert!(restore(&mut control, &Link::default()).is_none(), "another control plane's");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_last_is_written_before_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut control = settings(directory.path().join("world"));
+        let path = control.snapshot.clone().unwrap();
+        let link = Arc::new(Link::default());
+        link.heard(Timestamp::now());
+        let (send, latest) = watch::channel(None);
+        send.send_replace(Some(Arc::new(Latest {
+            revision: 8,
+            public_key: fixture::control_key().public(),
+            tenants: fixture::replica(&[Feed::new("ten_a")]).kept(),
+        })));
+        drop(send);
+        keep(path, control.identity.clone(), link, latest).await;
+        let (replica, _) = restore(&mut control, &Link::default()).unwrap();
+        assert_eq!(replica.revision(), Some(8));
     }
 }

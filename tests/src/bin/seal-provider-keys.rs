@@ -1,5 +1,6 @@
-//! `seal-provider-keys`: a sealed provider key for each line `TENANT RECORD` of its input, as `TENANT,RECORD,\xENVELOPE`.
-//! For databases that are filled without the control plane, with more tenants than anybody would make by hand.
+//! `seal-provider-keys`: a sealed provider key for each line `TENANT RECORD` of its input, as
+//! `TENANT,RECORD,\xENVELOPE`. For databases that are filled without the control plane, with more tenants than anybody
+//! would make by hand.
 
 use std::{
     error::Error,
