@@ -9,7 +9,7 @@ mod question;
 mod requests;
 
 pub use budgets::{BudgetState, budget_state};
-pub use overview::{Overview, Point, Share, overview};
+pub use overview::{Overview, Point, overview};
 pub use question::{GROUPS, ROWS_MAX, UsageAnswer, UsageQuery, UsageRow, csv, csv_cell, usage};
 pub use requests::{
     Cursor, NamedRequest, RequestDetail, Search, first_request, key_activity, request, requests,

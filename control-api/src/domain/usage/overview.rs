@@ -5,10 +5,7 @@ use crate::{
     access::Actor,
     error::ApiError,
     state::State,
-    store::{
-        TenantTx,
-        usage::report::{self, Filter, Question, Sums},
-    },
+    store::usage::report::{self, Filter, Sums},
 };
 use chrono::{DateTime, Duration, DurationRound as _, Utc};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
@@ -16,8 +13,8 @@ use tollgate_contract::budget::Window;
 
 /// Percentiles are those of at most this many requests.
 const LATENCIES_MAX: i64 = 10_000;
-/// Rows in a list of the overview.
-const TOP: i64 = 5;
+/// Failures in the overview.
+const FAILURES: i64 = 5;
 /// Hours in the overview.
 const HOURS: i64 = 24;
 /// Days in the overview.
@@ -38,12 +35,6 @@ pub struct Overview {
     pub hours: Vec<Point>,
     /// The last 30 days, oldest first, without gaps.
     pub days: Vec<Point>,
-    /// The most expensive of this month.
-    pub targets: Vec<Share>,
-    /// The most expensive of this month.
-    pub teams: Vec<Share>,
-    /// The most expensive of this month.
-    pub api_keys: Vec<Share>,
     /// The last requests that failed.
     pub failures: Vec<NamedRequest>,
 }
@@ -53,17 +44,6 @@ pub struct Overview {
 pub struct Point {
     /// When it begins.
     pub start: DateTime<Utc>,
-    /// Its sums.
-    pub sums: Sums,
-}
-
-/// A part of the spend.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Share {
-    /// Of what; nothing for requests without any.
-    pub id: String,
-    /// What people call it.
-    pub name: String,
     /// Its sums.
     pub sums: Sums,
 }
@@ -82,9 +62,6 @@ pub async fn overview(
     let hours = report::hours(&mut tx, full_hour(first), now + Duration::hours(1)).await?;
     let (p50_ms, p95_ms) =
         report::latencies(&mut tx, now - Duration::hours(24), LATENCIES_MAX).await?;
-    let targets = top(&mut tx, "target", month, now).await?;
-    let teams = top(&mut tx, "team", month, now).await?;
-    let api_keys = top(&mut tx, "api_key", month, now).await?;
     let filter = Filter {
         failed: Some(true),
         model: None,
@@ -92,7 +69,7 @@ pub async fn overview(
         from: now - Duration::days(DAYS),
         to: now + Duration::hours(1),
         before: None,
-        limit: TOP,
+        limit: FAILURES,
     };
     let failures = report::requests(&mut tx, &filter).await?;
     let failures = named(&mut tx, failures).await?;
@@ -103,35 +80,8 @@ pub async fn overview(
         p95_ms,
         hours: series(&hours, &last_hours(now, HOURS)),
         days: series(&hours, &days),
-        targets,
-        teams,
-        api_keys,
         failures,
     })
-}
-
-pub(super) async fn top(
-    tx: &mut TenantTx,
-    by: &'static str,
-    from: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<Vec<Share>, ApiError> {
-    let question = Question {
-        from: full_hour(from),
-        to: now + Duration::hours(1),
-        zone: "UTC".to_owned(),
-        by: [by, ""],
-        by_cost: true,
-        limit: TOP,
-        ..Question::default()
-    };
-    let rows = report::sums(tx, &question).await?;
-    let names = report::names(tx, rows.iter().map(|([id, _], _)| id.as_str())).await?;
-    let share = |([id, _], sums): ([String; 2], Sums)| {
-        let name = names.get(&id).unwrap_or(&id).clone();
-        Share { id, name, sums }
-    };
-    Ok(rows.into_iter().map(share).collect())
 }
 
 pub(super) fn full_hour(at: DateTime<Utc>) -> DateTime<Utc> {
