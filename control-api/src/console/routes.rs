@@ -45,10 +45,8 @@ console! {
     POST "/sign-in" public => sign_in::sign_in;
     GET "/sign-in/link" public => sign_in::link_page;
     POST "/sign-in/link" public => sign_in::use_link;
-    GET "/links/{token}" public => sign_in::short_link;
     GET "/set-password" public => sign_in::set_password_page;
     POST "/set-password" public => sign_in::set_first_password;
-    POST "/sign-out" public => sign_in::sign_out;
     POST "/console/sign-out" public => sign_in::sign_out;
     POST "/console/theme" SeeSelf => sign_in::choose_theme;
     POST "/console/tenant" SeeSelf => sign_in::choose_tenant;

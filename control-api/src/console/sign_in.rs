@@ -145,11 +145,6 @@ pub async fn link_page(
     Ok(token.remembered(page(&shown)?, &state))
 }
 
-/// `GET /links/{token}`: the short form of the same.
-pub async fn short_link(token: web::Path<String>) -> HttpResponse {
-    see(&format!("/sign-in/link?token={}", percent_encoded(&token)))
-}
-
 /// `POST /sign-in/link`: uses the link.
 pub async fn use_link(
     request: HttpRequest,
@@ -315,7 +310,7 @@ fn invitation_cookie(state: &State, token: &str) -> Cookie<'static> {
         .finish()
 }
 
-/// `POST /sign-out`, and the same at `/console/sign-out`.
+/// `POST /console/sign-out`.
 pub async fn sign_out(
     request: HttpRequest,
     state: web::Data<State>,

@@ -7,7 +7,7 @@ use crate::{
         Actor,
         client::Client,
         password::{self, Passwords},
-        session::{self, Person, Session, SignIn, hash_of},
+        session::{self, Person, SignIn, hash_of},
         throttle::{self, Attempt},
         token,
     },
@@ -23,7 +23,6 @@ use crate::{
         tokens::{self, RefreshRow},
     },
 };
-use actix_web::cookie::Cookie;
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 use tollgate_contract::{feed::to_hex, secret::Secret, token as secret_token};
@@ -49,17 +48,6 @@ pub async fn sign_in(
         .await?;
     tx.commit().await?;
     Ok(person)
-}
-
-/// Confirms the password of whoever is signed in, for what needs it fresh. The session gets another cookie.
-pub async fn confirm(
-    state: &State,
-    session: &Session,
-    password: Secret,
-    client: &Client,
-) -> Result<Cookie<'static>, ApiError> {
-    prove(state, &session.person.email, password, client).await?;
-    session::elevate(state, session).await
 }
 
 /// The person of an address and a password. An unknown address takes as long as a wrong password, and sounds the same.

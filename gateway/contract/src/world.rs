@@ -127,14 +127,6 @@ impl Default for ApiKeys {
     }
 }
 
-impl std::ops::Index<&ApiKeyHash> for ApiKeys {
-    type Output = Arc<ApiKey>;
-
-    fn index(&self, hash: &ApiKeyHash) -> &Arc<ApiKey> {
-        self.get(hash).expect("there is an API key with this hash")
-    }
-}
-
 impl std::fmt::Debug for ApiKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ApiKeys({})", self.len())
@@ -257,7 +249,7 @@ mod tests {
         let mut world = document::world_from(&read, &text, 1, &mut none).unwrap();
         let (_, tenant) = world.tenants.pop_first().unwrap();
         let keys = keys.iter().map(|(_, byte)| hash(*byte));
-        (tenant, keys.map(|hash| (hash, world.api_keys[&hash].clone())).collect())
+        (tenant, keys.map(|hash| (hash, world.api_keys.get(&hash).unwrap().clone())).collect())
     }
 
     fn hash(byte: u8) -> ApiKeyHash {
@@ -279,7 +271,7 @@ mod tests {
         assert_eq!(world.api_keys.len(), 3);
         assert!(world.remove(&TenantId::new("a")));
         assert!(!world.remove(&TenantId::new("a")));
-        assert_eq!(world.api_keys[&hash(3)].id.as_str(), "three");
+        assert_eq!(world.api_keys.get(&hash(3)).unwrap().id.as_str(), "three");
         assert_eq!(world.api_keys.len(), 1);
     }
 
@@ -288,9 +280,13 @@ mod tests {
         let mut world = World::default();
         put(&mut world, "a", &[("first", 1)]);
         assert_eq!(put(&mut world, "b", &[("second", 1), ("other", 2)]), ["second"]);
-        assert_eq!(world.api_keys[&hash(1)].tenant.id.as_str(), "a");
+        assert_eq!(world.api_keys.get(&hash(1)).unwrap().tenant.id.as_str(), "a");
         world.remove(&TenantId::new("b"));
-        assert_eq!(world.api_keys[&hash(1)].tenant.id.as_str(), "a", "it left with its owner only");
+        assert_eq!(
+            world.api_keys.get(&hash(1)).unwrap().tenant.id.as_str(),
+            "a",
+            "it left with its owner only"
+        );
     }
 
     #[test]

@@ -80,7 +80,8 @@ fn a_whole_document_becomes_a_world() {
     let world = world_from(&document, WHOLE, 1, &mut resolve)
         .unwrap_or_else(|problems| panic!("{problems:?}"));
 
-    let key = &world.api_keys[&crate::api_key::ApiKeyHash::of("tgk_0123456789abcdef")];
+    let hash = crate::api_key::ApiKeyHash::of("tgk_0123456789abcdef");
+    let key = world.api_keys.get(&hash).unwrap();
     assert_eq!(key.tenant.id.as_str(), "acme");
     assert_eq!(key.tenant.budgets[0].limit, NanoUsd::new(50_000_000_000));
     let upstreams = &key.tenant.upstreams;
