@@ -50,7 +50,8 @@ fn is_minted(presented: &str) -> bool {
 }
 
 /// The key, from whichever place the SDK puts it. Two different keys are a mistake, not a choice.
-fn presented_key<'r>(headers: &'r HeaderMap, query: &'r str) -> Result<&'r str, GatewayError> {
+/// What the request presents as its API key.
+pub fn presented_key<'r>(headers: &'r HeaderMap, query: &'r str) -> Result<&'r str, GatewayError> {
     let malformed =
         || GatewayError::unauthenticated("invalid_api_key", "The API key is not plain ASCII text.");
     let mut found: Option<&str> = None;

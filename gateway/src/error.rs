@@ -1,8 +1,12 @@
 //! What can go wrong with a request, and the only place that picks a status for it. Each API prints it in its own shape
 //! (`formats/`).
 
-use crate::counters::{BudgetState, Denial, DeniedBy, RateKind, RateState};
+use crate::{
+    counters::{BudgetState, Denial, DeniedBy, RateKind, RateState},
+    formats::mistake::Mistake,
+};
 use actix_web::http::StatusCode;
+use bytes::Bytes;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -27,6 +31,14 @@ pub struct GatewayError {
     pub details: Option<Box<(&'static str, Value)>>,
     /// The state of the rate limits, printed as headers.
     pub rates: Box<[RateState]>,
+    /// The provider's own body, where the app speaks the provider's format and shall see it as it is.
+    pub verbatim: Option<Bytes>,
+}
+
+impl From<Mistake> for GatewayError {
+    fn from(mistake: Mistake) -> Self {
+        Self::invalid(mistake.code, mistake.param.as_deref(), mistake.message)
+    }
 }
 
 impl GatewayError {
@@ -47,6 +59,7 @@ impl GatewayError {
             should_retry: None,
             details: None,
             rates: Box::default(),
+            verbatim: None,
         }
     }
 

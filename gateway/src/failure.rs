@@ -3,7 +3,7 @@
 use crate::{
     counters::Refusal,
     error::GatewayError,
-    formats::openai_chat::error as wire,
+    formats::{conversation::Format, facts::Shape, stream::ProviderSaid},
     routing::Plan,
     upstream::{
         error::{Meaning, UpstreamError},
@@ -63,7 +63,7 @@ pub fn nowhere_to_go(plan: &Plan) -> GatewayError {
 }
 
 /// Targets were called and all failed: the last one's answer decides.
-pub fn all_failed(failures: &Failures, plan: &Plan) -> GatewayError {
+pub fn all_failed(failures: &Failures, plan: &Plan, shape: Shape) -> GatewayError {
     let Some(last) = failures.last() else { return nowhere_to_go(plan) };
     let story = failures.story();
     if failures.only_credentials() {
@@ -85,14 +85,30 @@ pub fn all_failed(failures: &Failures, plan: &Plan) -> GatewayError {
             gateway(StatusCode::BAD_GATEWAY, "upstream_garbage")
         }
         UpstreamError::Timeout { .. } => gateway(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
+        UpstreamError::Unsupported(mistake) => mistake.clone().into(),
+        UpstreamError::NoOperation => GatewayError::invalid(
+            "no_eligible_target",
+            Some("model"),
+            format!("No target of this model serves this API. {story}."),
+        ),
         UpstreamError::Busy | UpstreamError::NoKey => GatewayError {
             retry_after: Some(Duration::from_secs(1)),
             ..gateway(StatusCode::SERVICE_UNAVAILABLE, "upstream_busy")
         },
-        UpstreamError::Status { status, meaning, body, retry_after, .. } => {
-            provider_said(*status, *meaning, body, *retry_after, &story, failures.0.len())
+        UpstreamError::Status { status, meaning, wire, said, body, retry_after } => {
+            let mut error =
+                provider_said(*status, *meaning, said, *retry_after, &story, failures.0.len());
+            // Programs that speak the provider's format know its words and branch on them.
+            let own = error.status.is_client_error() && failures.0.len() == 1;
+            error.verbatim = (own && is_own(*wire, shape)).then(|| body.clone());
+            error
         }
     }
+}
+
+/// Whether an app of this shape knows the provider's errors. OpenAI's is written anew: its clones differ too much.
+const fn is_own(wire: Format, shape: Shape) -> bool {
+    matches!((wire, shape), (Format::Anthropic, Shape::Anthropic) | (Format::Gemini, Shape::Gemini))
 }
 
 fn credentials_exhausted(story: &str) -> GatewayError {
@@ -109,13 +125,12 @@ fn credentials_exhausted(story: &str) -> GatewayError {
 fn provider_said(
     status: u16,
     meaning: Meaning,
-    body: &[u8],
+    said: &ProviderSaid,
     retry_after: Option<Duration>,
     story: &str,
     attempts: usize,
 ) -> GatewayError {
-    let (code, _) = wire::code_and_type_of(body);
-    let words = wire::message_of(body);
+    let (code, words) = (said.code.clone(), said.message.clone());
     // One attempt needs no story: the provider's words are enough, and SDK users know them.
     let message = if attempts == 1 { words } else { format!("{words} (attempts: {story})") };
     let upstream = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
@@ -132,7 +147,7 @@ fn provider_said(
                 ..GatewayError::new(status, "upstream_error", "upstream_error", message)
             }
         }
-        Meaning::RateLimited => GatewayError {
+        Meaning::RateLimited | Meaning::OutOfCredit => GatewayError {
             retry_after: retry_after.or(Some(Duration::from_secs(1))),
             ..GatewayError::new(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -154,7 +169,7 @@ fn provider_said(
                 _ => "upstream_rejected",
             };
             GatewayError {
-                param: wire::param_of(body).map(Into::into),
+                param: said.param.as_deref().map(Into::into),
                 ..GatewayError::new(
                     upstream,
                     "invalid_request_error",

@@ -67,23 +67,13 @@ impl Meter {
     fn clip(&self, reported: Usage) -> Usage {
         let mut usage = reported;
         if usage.input() > self.input_upper {
-            usage = Usage {
-                cache_read: 0,
-                cache_write_5m: 0,
-                cache_write_1h: 0,
-                audio_input: 0,
-                ..usage
-            };
-            usage.input_uncached = self.input_upper;
+            usage = usage.with_input(self.input_upper);
         }
         let most = self.output_upper.unwrap_or(u64::MAX);
-        if usage.total_output() > most {
-            usage.audio_output = 0;
-            usage.output = most;
-        }
         let least = (self.produced / 2).min(most);
-        if usage.total_output() < least {
-            usage.output = least;
+        let output = usage.total_output();
+        if !(least..=most).contains(&output) {
+            usage = usage.with_output(output.clamp(least, most));
         }
         usage.reasoning = usage.reasoning.min(usage.output);
         usage

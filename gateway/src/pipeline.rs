@@ -4,17 +4,22 @@
 use crate::{
     auth, body,
     counters::{DeniedBy, Hold, Refusal},
+    dispatch::Whole,
     error::GatewayError,
     failure,
     flight::{Flight, micros},
     formats::{
-        facts::{Api, Request},
-        openai_chat::{self, answer::Answer},
+        self,
+        facts::{Api, Request, RequestHead},
+        media,
+        mistake::Mistake,
     },
-    guards::{self, Inspected},
+    guards,
+    kept::Owner,
     meter::Meter,
     relay::{Source, relay},
     reserve::{Reservation, affordable_output, budgets_of, limits_of},
+    responses::{self, Continued, Keeper},
     routing::{self, Plan, Question, Requested, TargetFacts, View},
     state::{Current, Worker},
     tell,
@@ -25,8 +30,10 @@ use crate::{
     },
 };
 use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use jiff::Timestamp;
 use std::{
+    cell::OnceCell,
     collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
@@ -35,6 +42,7 @@ use tollgate_contract::{
     budget::Budget,
     event::Decision,
     route::{BreakerSettings, Target},
+    usage::Usage,
     world::{ApiKey, Unpriced},
 };
 
@@ -42,6 +50,8 @@ use tollgate_contract::{
 pub struct Incoming<'r> {
     /// The head of the request.
     pub http: &'r HttpRequest,
+    /// What its path and headers say of the request itself.
+    pub head: RequestHead,
     /// When it came in.
     pub started: Instant,
     /// The same by the calendar.
@@ -64,7 +74,9 @@ pub async fn serve(
         incoming.at,
     ) {
         Ok(key) => key,
-        Err(error) => return body::answered_early(tell::error(&error, None), payload),
+        Err(error) => {
+            return body::answered_early(tell::error(&error, api.shape(), None), payload);
+        }
     };
     // Boxed: it is handed on through every stage, and a pointer moves faster than what it points to.
     let mut flight = Box::new(Flight::begin(
@@ -79,18 +91,18 @@ pub async fn serve(
     // Boxed for the same reason: what waits for a provider is large.
     let call = Box::pin(call(worker, &current, &key, api, &incoming, &mut payload, &mut flight));
     match call.await {
-        Ok(called) => deliver(worker, called, flight),
+        Ok(called) => deliver(worker, called, flight).await,
         Err(error) => {
             let id = flight.event.id.clone();
             flight.end(error.status.as_u16(), Some(error.code.to_string()));
-            body::answered_early(tell::error(&error, Some(&id)), payload)
+            body::answered_early(tell::error(&error, api.shape(), Some(&id)), payload)
         }
     }
 }
 
 /// A request that got an answer.
 struct Called {
-    inspected: Inspected,
+    keeper: Option<Keeper>,
     reservation: Reservation,
     served: Served,
 }
@@ -108,7 +120,15 @@ async fn call(
     let options = tell::Options::read(incoming.http)?;
     flight.event.metadata = options.metadata.clone();
     let body = body::read(incoming.http, payload, worker.state.max_body).await?;
-    let request = openai_chat::request::understand(api, body)?;
+    let mut request = understand(api, incoming.head.clone(), body)?;
+    let conversation = OnceCell::new();
+    let owner = (api == Api::Responses).then(|| owner_of(key, incoming)).transpose()?;
+    let continued = match &owner {
+        Some(owner) if request.facts.continues => {
+            responses::continue_from(worker, owner, &mut request, &conversation).await?
+        }
+        _ => Continued::No,
+    };
     flight.event.requested = request.facts.model.clone();
     flight.event.user = request.facts.user.clone();
     flight.event.stream = request.facts.stream;
@@ -146,6 +166,9 @@ async fn call(
             targets: &current.targets,
             upstreams: &key.tenant.upstreams,
             request: &inspected,
+            conversation: &conversation,
+            continued,
+            inlined: OnceCell::new(),
             started: incoming.started.into(),
             timeout: options.timeout,
             max_output: reservation.max_output_to_send,
@@ -154,12 +177,15 @@ async fn call(
         };
         tokio::select! {
             biased;
-            served = walk.run(&plan) => served.map_err(|failures| failure::all_failed(&failures, &plan)),
+            served = walk.run(&plan) => served.map_err(|failures| failure::all_failed(&failures, &plan, api.shape())),
             _ = cut.wait_for(|cut| *cut) => Err(GatewayError::shutdown()),
         }
     };
     flight.upstream_us = micros(called);
-    Ok(Called { inspected, reservation, served: served? })
+    let served = served?;
+    let native = served.answered.native;
+    let keeper = Keeper::of(worker, owner, inspected.request(), &conversation, native);
+    Ok(Called { reservation, served, keeper })
 }
 
 fn make_plan(
@@ -277,46 +303,65 @@ fn keep(worker: &Worker, flight: &mut Flight, hold: Hold) {
 }
 
 /// Hands the answer to the app and the numbers to the meter.
-fn deliver(worker: &Worker, called: Called, mut flight: Box<Flight>) -> HttpResponse {
-    let Called { inspected, reservation, served } = called;
+async fn deliver(worker: &Worker, called: Called, mut flight: Box<Flight>) -> HttpResponse {
+    let Called { reservation, served, keeper } = called;
     let Served { answered, step, state, slot, place } = served;
-    let facts = &inspected.request().facts;
     flight.event.target = Some(step.target.to_string());
     flight.event.provider_key = state.slots[slot].key.clone();
-    let mut response =
-        tell::Head::new(&flight, &step, answered.content_type.as_ref(), reservation.clamped);
+    let mut response = tell::Head::new(&flight, &step, &answered, reservation.clamped);
     match answered.body {
-        AnswerBody::Plain(body, answer) => {
+        AnswerBody::Plain(whole) => {
             state.record(&worker.state.health, slot, Outcome::Good, Instant::now(), step.breaker);
             drop(place);
-            note_plain(&mut flight.meter, &answer);
+            note_plain(&mut flight.meter, &whole);
             let cost = flight.meter.charge().cost;
             response.cost(flight.meter.price.is_some().then_some(cost));
             response.overhead(flight.overhead_us());
             flight.end(200, None);
-            response.whole(body)
+            if let Some(keeper) = keeper {
+                keeper.keep(&whole.body).await;
+            }
+            response.whole(whole.body)
         }
-        AnswerBody::Stream { first, rest, splitter } => {
+        AnswerBody::Stream { first, rest, passage } => {
             response.overhead(flight.overhead_us());
             let source = Source {
                 first,
                 rest,
-                splitter,
+                passage,
                 idle: step.timeouts.idle,
                 target: state,
                 slot,
                 breaker: step.breaker,
                 place,
+                keeper,
             };
-            response.stream(relay(worker.state.clone(), flight, source, facts.include_usage))
+            response.stream(relay(worker.state.clone(), flight, source))
         }
     }
 }
 
-fn note_plain(meter: &mut Meter, answer: &Answer) {
-    if let Answer::Good { usage, usage_refused, text_bytes } = answer {
-        meter.reported = *usage;
-        meter.refused = *usage_refused;
-        meter.produced = text_bytes.div_ceil(4);
+fn note_plain(meter: &mut Meter, whole: &Whole) {
+    meter.reported = whole.usage;
+    meter.refused = whole.usage_refused;
+    meter.produced = whole.text_bytes.div_ceil(4);
+    if whole.no_tokens {
+        meter.reported = Some(Usage { requests: 1, ..Usage::default() });
+    }
+}
+
+/// Whose kept responses a request may come back to.
+fn owner_of(key: &ApiKey, incoming: &Incoming<'_>) -> Result<Owner, GatewayError> {
+    let http = incoming.http;
+    let presented = auth::presented_key(http.headers(), http.query_string())?;
+    Ok(Owner::of(key, presented))
+}
+
+/// Understands a body, whatever its form.
+fn understand(api: Api, head: RequestHead, body: Bytes) -> Result<Request, Mistake> {
+    if api.is_multipart() {
+        media::understand(api, head, body)
+    } else {
+        formats::understand::understand(api, head, body)
     }
 }

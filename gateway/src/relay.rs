@@ -2,20 +2,15 @@
 
 use crate::{
     flight::Flight,
-    formats::{
-        openai_chat::{
-            error,
-            stream::{self, Chunk},
-        },
-        sse::{self, Splitter},
-    },
+    passage::{Flow, Passage, Taken},
+    responses::Keeper,
     state::State,
     upstream::{
         circuit_breaker::Outcome,
         health::{Place, TargetState},
     },
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, stream::unfold};
 use hyper::body::{Body, Frame, Incoming};
 use std::{
@@ -34,12 +29,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Where a stream comes from.
 pub struct Source {
-    /// The events that came with the first byte.
-    pub first: Bytes,
+    /// What came with the first byte.
+    pub first: Taken,
     /// What follows.
     pub rest: Incoming,
-    /// The bytes of an event that has just begun.
-    pub splitter: Splitter,
+    /// Where it goes through.
+    pub passage: Passage,
     /// The longest silence.
     pub idle: Duration,
     /// The target.
@@ -50,15 +45,17 @@ pub struct Source {
     pub breaker: BreakerSettings,
     /// Its place among the calls under way; given back when the stream is dropped.
     pub place: Place,
+    /// Who keeps the answer, if somebody does.
+    pub keeper: Option<Keeper>,
 }
 
 struct Relay {
     state: Arc<State>,
     flight: Box<Flight>,
     source: Source,
-    include_usage: bool,
-    pending: Option<Bytes>,
-    finished: bool,
+    /// What came with the first byte, until it is told.
+    pending: bool,
+    /// The answer is complete; only the end of the connection is missing.
     done: bool,
     over: bool,
     last_frame: Instant,
@@ -79,12 +76,11 @@ pub fn relay(
     state: Arc<State>,
     flight: Box<Flight>,
     source: Source,
-    include_usage: bool,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
     let mut cut = state.cut.clone();
     let now = Instant::now();
     let relay = Box::new(Relay {
-        pending: Some(source.first.clone()),
+        pending: true,
         timer: Box::pin(sleep(KEEP_ALIVE.min(source.idle))),
         cut: Box::pin(async move {
             // An error means that the process is ending anyway.
@@ -93,8 +89,6 @@ pub fn relay(
         state,
         flight,
         source,
-        include_usage,
-        finished: false,
         done: false,
         over: false,
         last_frame: now,
@@ -110,24 +104,42 @@ impl Relay {
             if self.over {
                 return None;
             }
-            let out = match self.pending.take() {
-                Some(piece) => self.take(piece),
-                None => match self.wait().await {
-                    Waited::Frame(Some(Ok(frame))) => self.take_frame(frame),
-                    Waited::Frame(Some(Err(_))) => self.fail(
-                        "upstream_truncated",
-                        "The provider's connection broke in the middle of the answer.",
-                    ),
-                    Waited::Frame(None) => self.end_of_stream(),
-                    Waited::Cut => self
-                        .fail("gateway_shutdown", "The gateway had to end before the answer did."),
-                    Waited::Timer => self.tick(),
-                },
+            if std::mem::take(&mut self.pending) {
+                let first = std::mem::take(&mut self.source.first);
+                let out = self.told(first);
+                self.keep(&out).await;
+                if !out.is_empty() {
+                    return Some(out);
+                }
+                continue;
+            }
+            let out = match self.wait().await {
+                Waited::Frame(Some(Ok(frame))) => self.take_frame(frame),
+                Waited::Frame(Some(Err(_))) => self.fail(
+                    "upstream_truncated",
+                    "The provider's connection broke in the middle of the answer.",
+                ),
+                Waited::Frame(None) => self.end_of_stream(),
+                Waited::Cut => {
+                    self.fail("gateway_shutdown", "The gateway had to end before the answer did.")
+                }
+                Waited::Timer => self.tick(),
             };
+            self.keep(&out).await;
             if !out.is_empty() {
                 self.last_sent = Instant::now();
                 return Some(out);
             }
+        }
+    }
+
+    /// Keeps the answer before the app hears that it is complete, so that it can come back to it at once.
+    async fn keep(&mut self, out: &Bytes) {
+        let answered = self.source.keeper.as_ref().and_then(|keeper| keeper.answered(out));
+        if let Some((keeper, object)) =
+            answered.and_then(|object| Some((self.source.keeper.take()?, object)))
+        {
+            keeper.keep(&object).await;
         }
     }
 
@@ -147,70 +159,24 @@ impl Relay {
     fn take_frame(&mut self, frame: Frame<Bytes>) -> Bytes {
         self.last_frame = Instant::now();
         let Ok(data) = frame.into_data() else { return Bytes::new() };
-        match self.source.splitter.push(data) {
-            Ok(piece) => self.take(piece),
-            Err(sse::TooLong) => {
-                self.fail("upstream_garbage", "The provider sent an event that is too long.")
-            }
-        }
-    }
-
-    /// Takes whole events; gives back what the app shall see of them.
-    fn take(&mut self, piece: Bytes) -> Bytes {
         if self.done {
             return Bytes::new();
         }
-        let mut kept: Option<BytesMut> = None;
-        let mut from_start = 0;
-        for event in sse::events(&piece) {
-            let shown = match event.data().map(|data| stream::read(&data)) {
-                None => true,
-                Some(Chunk::Piece(reading)) => self.meter(&reading) || self.include_usage,
-                Some(Chunk::Done) => {
-                    self.done = true;
-                    true
-                }
-                Some(Chunk::Error(message)) => {
-                    let mut out = kept.unwrap_or_else(|| BytesMut::from(&piece[..from_start]));
-                    out.extend_from_slice(&event.bytes);
-                    self.broken("upstream_error", &message);
-                    return out.freeze();
-                }
-                Some(Chunk::Garbage) => {
-                    let mut out = kept.unwrap_or_else(|| BytesMut::from(&piece[..from_start]));
-                    out.extend_from_slice(&self.fail(
-                        "upstream_garbage",
-                        "The provider sent something that is no answer.",
-                    ));
-                    return out.freeze();
-                }
-            };
-            match (&mut kept, shown) {
-                (Some(out), true) => out.extend_from_slice(&event.bytes),
-                (None, false) => kept = Some(BytesMut::from(&piece[..from_start])),
-                (Some(_), false) | (None, true) => {}
-            }
-            from_start += event.bytes.len();
-        }
-        if self.done {
-            self.good();
-        } else {
-            self.flight.report_progress();
-        }
-        kept.map_or(piece, BytesMut::freeze)
+        let taken = self.source.passage.take(data, &mut self.flight.meter);
+        self.told(taken)
     }
 
-    /// Counts an event; says whether every app shall see it.
-    fn meter(&mut self, reading: &stream::Reading) -> bool {
-        let meter = &mut self.flight.meter;
-        meter.produced += reading.tokens;
-        // Some providers repeat the usage on every chunk: the last one counts, never the sum.
-        if reading.usage.is_some() {
-            meter.reported = reading.usage;
+    /// Notes how the stream stands; gives back what the app gets.
+    fn told(&mut self, taken: Taken) -> Bytes {
+        match taken.flow {
+            Flow::Waiting | Flow::Going => self.flight.report_progress(),
+            Flow::Done => {
+                self.done = true;
+                self.good();
+            }
+            Flow::Broken { code, message, .. } => self.broken(code, &message),
         }
-        meter.refused |= reading.usage_refused;
-        self.finished |= reading.finished;
-        !reading.only_usage
+        taken.out
     }
 
     fn tick(&mut self) -> Bytes {
@@ -222,39 +188,23 @@ impl Relay {
         let silent = now >= self.last_sent + KEEP_ALIVE;
         let next_comment = if silent { now } else { self.last_sent } + KEEP_ALIVE;
         self.timer.as_mut().reset(next_comment.min(self.last_frame + self.source.idle));
-        if silent { Bytes::from_static(b": keep-alive\n\n") } else { Bytes::new() }
+        if silent && !self.done { self.source.passage.keep_alive() } else { Bytes::new() }
     }
 
-    /// The connection ended. Without `[DONE]` that is only an end if every sign of one was there.
+    /// The connection ended; whether the answer is complete, its events say.
     fn end_of_stream(&mut self) -> Bytes {
-        let rest = self.source.splitter.finish();
-        if !rest.is_empty() && !self.done {
-            let out = self.take(rest);
-            if self.over {
-                return out;
-            }
-            if self.done || self.finished {
-                let mut out = BytesMut::from(&out[..]);
-                out.extend_from_slice(b"\n\n");
-                out.extend_from_slice(&self.close());
-                return out.freeze();
-            }
-        }
-        self.close()
+        let taken = if self.done {
+            Taken::default()
+        } else {
+            self.source.passage.finish(&mut self.flight.meter)
+        };
+        let out = self.told_at_the_end(taken);
+        self.over = true;
+        out
     }
 
-    fn close(&mut self) -> Bytes {
-        if self.done {
-            self.over = true;
-            return Bytes::new();
-        }
-        if self.finished {
-            // Some servers leave `[DONE]` out; clients wait for it.
-            self.good();
-            self.over = true;
-            return Bytes::from_static(b"data: [DONE]\n\n");
-        }
-        self.fail("upstream_truncated", "The provider ended the answer before it was complete.")
+    fn told_at_the_end(&mut self, taken: Taken) -> Bytes {
+        if self.done { taken.out } else { self.told(taken) }
     }
 
     fn good(&mut self) {
@@ -263,13 +213,13 @@ impl Relay {
     }
 
     /// Ends the stream with an error that the app can see.
-    fn fail(&mut self, code: &str, message: &str) -> Bytes {
+    fn fail(&mut self, code: &'static str, message: &str) -> Bytes {
         if self.done {
             self.over = true;
             return Bytes::new();
         }
         self.broken(code, message);
-        Bytes::from(error::event(code, message))
+        self.source.passage.failure(code, message)
     }
 
     fn broken(&mut self, code: &str, message: &str) {

@@ -3,7 +3,7 @@
 use crate::{
     counters::{BudgetState, HoldRequest, LimitRequest, RateKind},
     flight::Flight,
-    formats::facts::{Api, Request},
+    formats::facts::Request,
     routing::{Plan, Step},
     state::Worker,
 };
@@ -47,7 +47,7 @@ impl Reservation {
             (own, catalog) => own.or(catalog),
         };
         Self {
-            max_output: if request.api == Api::Chat { max_output } else { Some(0) },
+            max_output: if request.api.generates() { max_output } else { Some(0) },
             ..Self::default()
         }
     }
@@ -218,7 +218,7 @@ pub fn affordable_output(
     request: &Request,
     reservation: &Reservation,
 ) -> Option<u64> {
-    if request.api != Api::Chat {
+    if !request.api.generates() {
         return None;
     }
     let room = state.budget.limit.saturating_sub(state.settled).saturating_sub(state.held);

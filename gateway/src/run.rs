@@ -2,6 +2,7 @@
 
 use crate::{
     counters::{Backend, CountersConfig, Shared},
+    kept::Kept,
     server::{
         self,
         admin::{AdminState, LinkReport, Readiness},
@@ -248,7 +249,7 @@ impl Worlds {
         };
         let known = replica.revision().zip(control.public_key);
         let latest = known.map(|(revision, public_key)| {
-            Arc::new(Latest { revision, public_key, tenants: replica.kept() })
+            Arc::new(Latest { revision, public_key, feeds: replica.kept() })
         });
         let (latest, latest_seen) = watch::channel(latest);
         let mut tasks = vec![actix_web::rt::spawn(revocations::watch(state.clone(), link.clone()))];
@@ -318,6 +319,7 @@ fn state(
     let (link, wrapping) = connected.unzip();
     Ok(State {
         current: ArcSwap::from_pointee(Current::default()),
+        kept: Kept::new(&counters),
         counters,
         shared_counters: document.counters.backend == CountersBackend::Redis,
         on_outage: document.counters.on_outage,

@@ -2,6 +2,7 @@
 
 use crate::{
     counters::{Counters, Shared},
+    kept::Kept,
     telemetry::Telemetry,
     upstream::{client::Clients, health::Health, targets::Targets},
     usage::UsageSinks,
@@ -32,6 +33,8 @@ pub struct State {
     pub telemetry: Telemetry,
     /// The link to the control plane, in the connected mode.
     pub link: Option<Arc<Link>>,
+    /// Answers that apps may come back to.
+    pub kept: Kept,
     /// The largest body in bytes.
     pub max_body: usize,
     /// Tells streams that time is up.

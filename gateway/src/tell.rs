@@ -4,8 +4,9 @@ use crate::{
     counters::{RateKind, RateState},
     error::GatewayError,
     flight::Flight,
-    formats::openai_chat::error as wire,
+    formats::{anthropic, facts::Shape, gemini, openai_chat, stream::ErrorFacts},
     routing::Step,
+    upstream::attempt::Answered,
 };
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -76,8 +77,8 @@ pub fn header<'r>(http: &'r HttpRequest, name: &str) -> Option<&'r str> {
     http.headers().get(name)?.to_str().ok()
 }
 
-/// An error in OpenAI's shape.
-pub fn error(error: &GatewayError, request_id: Option<&str>) -> HttpResponse {
+/// An error in the shape of an API.
+pub fn error(error: &GatewayError, shape: Shape, request_id: Option<&str>) -> HttpResponse {
     let mut response = HttpResponse::build(error.status);
     if let Some(id) = request_id {
         response.insert_header(("x-request-id", id));
@@ -94,7 +95,24 @@ pub fn error(error: &GatewayError, request_id: Option<&str>) -> HttpResponse {
     if matches!(error.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
         response.force_close();
     }
-    response.insert_header(ContentType::json()).body(wire::body(error).to_string())
+    response.insert_header(ContentType::json());
+    if let Some(body) = &error.verbatim {
+        return response.body(body.clone());
+    }
+    let facts = ErrorFacts {
+        status: error.status.as_u16(),
+        kind: error.kind,
+        code: &error.code,
+        param: error.param.as_deref(),
+        message: &error.message,
+        details: error.details.as_deref().map(|(name, details)| (*name, details)),
+        request_id,
+    };
+    response.body(match shape {
+        Shape::Openai => openai_chat::write_error(&facts),
+        Shape::Anthropic => anthropic::write_error(&facts),
+        Shape::Gemini => gemini::write_error(&facts),
+    })
 }
 
 fn rate_headers(response: &mut HttpResponseBuilder, rates: &[RateState]) {
@@ -133,14 +151,10 @@ pub struct Head(HttpResponseBuilder);
 
 impl Head {
     /// The headers that every answer has.
-    pub fn new(
-        flight: &Flight,
-        step: &Step,
-        content_type: Option<&http::HeaderValue>,
-        clamped: Option<u64>,
-    ) -> Self {
+    pub fn new(flight: &Flight, step: &Step, answered: &Answered, clamped: Option<u64>) -> Self {
         let mut response = HttpResponse::Ok();
         let fallback = if flight.event.stream { "text/event-stream" } else { "application/json" };
+        let content_type = answered.content_type.as_ref();
         let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or(fallback);
         response
             .insert_header(("content-type", content_type))
@@ -155,8 +169,13 @@ impl Head {
         };
         named("x-tollgate-model", step.target.as_str());
         named("x-tollgate-provider", step.target.provider());
-        if let Some(max_output) = clamped {
-            named("x-tollgate-clamped", &format!("max_tokens={max_output}"));
+        let mut changed = answered.clamped.clone();
+        changed.extend(clamped.map(|max_output| format!("max_tokens={max_output}")));
+        if !changed.is_empty() {
+            named("x-tollgate-clamped", &changed.join(", "));
+        }
+        if !answered.dropped.is_empty() {
+            named("x-tollgate-dropped", &answered.dropped.join(", "));
         }
         if let Some(hold) = &flight.hold {
             rate_headers(&mut response, &hold.rates);

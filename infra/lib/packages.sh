@@ -51,6 +51,7 @@ has() {
         postgres) postgres_bin >/dev/null && (psql_program) >/dev/null 2>&1 ;;
         chromium) { command -v chromium || command -v google-chrome; } >/dev/null && command -v chromedriver >/dev/null ;;
         python) python3 -c 'import venv, ensurepip' 2>/dev/null ;;
+        node) command -v node >/dev/null && command -v npm >/dev/null ;;
         cc) command -v cc >/dev/null && echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null ;;
     esac
@@ -64,6 +65,7 @@ packages_of() {
         psql) echo postgresql-client ;;
         chromium) echo chromium chromium-driver ;;
         python) echo python3 python3-venv ;;
+        node) echo nodejs npm ;;
         cc) echo gcc libc6-dev ;;
         *) echo "$1" ;;
     esac

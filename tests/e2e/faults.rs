@@ -79,8 +79,8 @@ const FAULTS: [(&str, Shown, Shown); 32] = [
     ),
     (
         "quota",
-        Before(429, "insufficient_quota", "rate_limited"),
-        Before(429, "insufficient_quota", "rate_limited"),
+        Before(429, "insufficient_quota", "out_of_credit"),
+        Before(429, "insufficient_quota", "out_of_credit"),
     ),
     (
         "context_length",

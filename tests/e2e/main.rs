@@ -2,11 +2,15 @@
 
 mod stand;
 
+mod simulator_anthropic;
+mod simulator_bedrock;
+mod simulator_cohere;
 mod simulator_self_test;
 
 mod bad_input;
 mod chat;
 mod faults;
+mod formats;
 mod framing;
 mod lifecycle;
 mod metering;

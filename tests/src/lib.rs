@@ -11,6 +11,7 @@ pub mod processes;
 pub mod redis_server;
 pub mod simulator_process;
 
+pub mod amazon_frames;
 pub mod http;
 pub mod raw_socket;
 pub mod sse;

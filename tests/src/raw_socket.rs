@@ -103,9 +103,21 @@ pub async fn exchange(address: &str, bytes: &[u8], timeout: Duration) -> RawAnsw
 
 /// The bytes of a POST of JSON to `IP:PORT`, for the functions above.
 pub fn post(address: &str, path: &str, key: &str, body: &str) -> Vec<u8> {
+    post_with(address, path, key, &[], body)
+}
+
+/// The same with additional headers.
+pub fn post_with(
+    address: &str,
+    path: &str,
+    key: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Vec<u8> {
     let length = body.len();
+    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{more}\r\n{body}"
     )
     .into_bytes()
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
 use tollgate_contract::{
     api_key::{self, ApiKeyHash},
-    document::{self, ApiKeySecret, Document, SecretRef},
+    document::{self, ApiKeySecret, Document, KeyRef, SecretRef},
     secret::Secret,
     token,
 };
@@ -35,16 +35,14 @@ pub fn validate(path: &Path) -> Result<(String, Document), Mistakes> {
 pub async fn apply(settings: Apply) -> Result<bool, Mistakes> {
     let (text, document) = validate(&settings.document.file)?;
     let mut mistakes = Vec::new();
-    let mut read = |reference: &SecretRef, place: String| {
-        secret(reference).map_err(|message| mistakes.push(format!("{place}: {message}"))).ok()
-    };
     let mut provider_secrets = serde_json::Map::new();
     for (name, provider) in &document.providers {
         let secrets = provider.keys.iter().enumerate().map(|(index, key)| match &key.secret {
-            SecretRef::ProviderKey(_) => Value::Null,
+            KeyRef::Secret(SecretRef::ProviderKey(_)) => Value::Null,
             reference => {
-                let secret = read(reference, format!("providers.{name}.keys[{index}]"));
-                secret.map_or(Value::Null, |secret| json!(secret.expose()))
+                let place = format!("providers.{name}.keys[{index}]");
+                let whole = told(reference.resolve(&mut secret), place, &mut mistakes);
+                whole.map_or(Value::Null, |secret| json!(secret.expose()))
             }
         });
         provider_secrets.insert(name.clone(), secrets.collect());
@@ -52,7 +50,7 @@ pub async fn apply(settings: Apply) -> Result<bool, Mistakes> {
     let mut api_keys = serde_json::Map::new();
     for (name, key) in document.tenants.values().flat_map(|tenant| &tenant.api_keys) {
         if let Some(ApiKeySecret::Plain(reference)) = &key.secret
-            && let Some(secret) = read(reference, format!("api_keys.{name}"))
+            && let Some(secret) = told(secret(reference), format!("api_keys.{name}"), &mut mistakes)
         {
             check_api_key(name, &secret)?;
             let text = secret.expose();
@@ -80,6 +78,11 @@ pub async fn apply(settings: Apply) -> Result<bool, Mistakes> {
     let verb = if settings.dry_run { "would be made" } else { "made" };
     say(&format!("{} changes {verb}", changes.len()));
     Ok(true)
+}
+
+/// A secret; what is wrong with it is noted with its place.
+fn told(found: Result<Secret, String>, place: String, mistakes: &mut Mistakes) -> Option<Secret> {
+    found.map_err(|message| mistakes.push(format!("{place}: {message}"))).ok()
 }
 
 /// Prints the tenant's configuration.

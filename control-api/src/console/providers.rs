@@ -80,23 +80,24 @@ async fn add(post: &Post<of::ManageRouting>) -> Result<&'static str, ApiError> {
     let kind = ProviderKind::from_name(form.get("kind"));
     let has_key = !secret.expose().is_empty();
     let needs_key = !existing.is_empty() || kind.is_none_or(ProviderKind::needs_key);
-    let secret_is_right =
-        if has_key || needs_key { provider_keys::check_secret(&secret) } else { Ok(()) };
-    let key = both(weight(form), secret_is_right);
+    let check = |kind| {
+        let secret =
+            if has_key || needs_key { provider_keys::check_secret(kind, &secret) } else { Ok(()) };
+        both(weight(form), secret)
+    };
     let id = if existing.is_empty() {
         let provider = both(
             providers::provider_name(form.get("name")),
             providers::check_spec(state, &spec(form)),
         );
-        both(provider, key)?;
+        both(provider, check(kind))?;
         providers::create(state, actor, form.get("name"), spec(form)).await?
     } else {
-        key?;
         let all = providers::list(state, actor).await?;
         let found = all.into_iter().find(|provider| provider.name == existing);
-        ProviderId(
-            found.ok_or_else(|| ApiError::invalid("/provider", "must be one of the list"))?.id,
-        )
+        let found = found.ok_or_else(|| ApiError::invalid("/provider", "must be one of the list"));
+        check(found.as_ref().ok().and_then(providers::kind))?;
+        ProviderId(found?.id)
     };
     if !has_key {
         return Ok("Provider added. It is called without a key.");
@@ -123,6 +124,11 @@ fn spec(form: &Form) -> Value {
     if !form.get("base_url").is_empty() {
         spec["base_url"] = json!(form.get("base_url").trim_end_matches('/'));
     }
+    if !form.get("place").is_empty() {
+        let key =
+            if form.get("kind") == ProviderKind::Vertex.name() { "location" } else { "region" };
+        spec[key] = json!(form.get("place"));
+    }
     if form.get("trust") != Trust::External.name() {
         spec["trust"] = json!(form.get("trust"));
     }
@@ -138,6 +144,7 @@ fn typed(form: &Form) -> ProviderForm {
         name: form.field("name"),
         kind: form.field("kind"),
         base_url: form.field("base_url"),
+        place: form.field("place"),
         trust: form.field("trust"),
         allow_private_network: form.ticked("allow_private_network"),
         secret_error: None,
@@ -154,11 +161,13 @@ fn with_mistakes(mut form: ProviderForm, error: ApiError) -> Result<ProviderForm
         ("/name", "Name", &mut form.name),
         ("/kind", "Kind", &mut form.kind),
         ("/base_url", "Base URL", &mut form.base_url),
+        ("/region", "Region", &mut form.place),
         ("/trust", "Trust", &mut form.trust),
         ("/weight", "Weight", &mut form.weight),
     ] {
         mistakes.at(pointer, label, field);
     }
+    mistakes.at("/location", "Location", &mut form.place);
     form.secret_error = mistakes.take("/secret", "Secret");
     let private = mistakes.take("/allow_private_network", "A private address");
     form.error = private.or(mistakes.rest());
@@ -278,17 +287,9 @@ async fn new_page<P>(
     let providers = providers::list(&visit.state, &visit.actor).await?;
     let providers =
         providers.into_iter().map(|row| Choice::new(row.name.clone(), row.name)).collect();
-    let kinds = ProviderKind::ALL.map(|kind| Choice::new(kind.name(), label(kind))).to_vec();
+    let choice = |kind: &ProviderKind| Choice::new(kind.name(), kind.label());
+    let kinds = ProviderKind::ALL.iter().map(choice).collect();
     Ok(NewProviderPage { shell, once, form, providers, kinds })
-}
-
-const fn label(kind: ProviderKind) -> &'static str {
-    match kind {
-        ProviderKind::Openai => "OpenAI",
-        ProviderKind::OpenaiCompatible => "Compatible with OpenAI",
-        ProviderKind::Vllm => "vLLM",
-        ProviderKind::Ollama => "Ollama",
-    }
 }
 
 fn provider_row(
@@ -297,14 +298,11 @@ fn provider_row(
 ) -> ProviderRow {
     let text = |name: &str| provider.spec.get(name).and_then(Value::as_str).unwrap_or_default();
     let or = |text: &str, usual: &str| if text.is_empty() { usual } else { text }.to_owned();
-    let kind = ProviderKind::from_name(text("kind"));
+    let kind = providers::kind(provider);
     ProviderRow {
         name: provider.name.clone(),
-        kind: or(kind.map_or("", label), text("kind")),
-        base_url: or(
-            text("base_url"),
-            kind.and_then(ProviderKind::default_base_url).unwrap_or_default(),
-        ),
+        kind: or(kind.map_or("", ProviderKind::label), text("kind")),
+        base_url: providers::base_url(provider).unwrap_or_default(),
         trust: or(text("trust"), Trust::External.name()),
         allow_private_network: provider.spec.get("allow_private_network").and_then(Value::as_bool)
             == Some(true),

@@ -181,6 +181,11 @@ impl Work<'_> {
         for (name, mut spec) in tables {
             if let Value::Object(object) = &mut spec {
                 object.remove("keys");
+                // Keys are sealed apart, so what they alone say of the provider has to be said here.
+                let entry = self.document.providers.get(&name);
+                if let Some(region) = entry.and_then(|entry| entry.region.clone()) {
+                    object.entry("region").or_insert(region.into());
+                }
             }
             check_spec(self.state, &spec)
                 .map_err(|error| in_document(error, &format!("providers.{name}")))?;
@@ -235,8 +240,8 @@ impl Work<'_> {
         for (index, key) in entry.keys.iter().enumerate() {
             let place = format!("providers.{name}.keys[{index}]");
             let weight = i32::try_from(key.weight).unwrap_or(i32::MAX);
-            let existing = match &key.secret {
-                SecretRef::ProviderKey(id) => {
+            let existing = match key.secret.as_secret() {
+                Some(SecretRef::ProviderKey(id)) => {
                     let id: ProviderKeyId = id.parse().map_err(|error| {
                         ApiError::invalid("/document", format!("{place}: {error}"))
                     })?;
@@ -248,14 +253,14 @@ impl Work<'_> {
                     })?;
                     Some(row)
                 }
-                SecretRef::Env(_) | SecretRef::File(_) | SecretRef::Inline(_) => {
+                Some(SecretRef::Env(_) | SecretRef::File(_) | SecretRef::Inline(_)) | None => {
                     let secret = sent_secret(application, name, index).ok_or_else(|| {
                         ApiError::invalid(
                             "/provider_secrets",
                             format!("{place}: the secret was not sent"),
                         )
                     })?;
-                    provider_keys::check_secret(secret)
+                    provider_keys::check_secret(entry.kind, secret)
                         .map_err(|error| in_document(error, &place))?;
                     let fingerprint = self.state.keys.audit_hint(secret);
                     let found = known

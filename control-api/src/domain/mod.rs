@@ -12,6 +12,7 @@ pub mod members;
 pub mod models;
 pub mod nodes;
 pub mod people;
+pub mod probe;
 pub mod provider_keys;
 pub mod providers;
 pub mod routes;

@@ -1,6 +1,6 @@
 //! Provider keys: sealed on arrival, never shown again, opened here only to try them.
 
-use super::{audited, providers, publish};
+use super::{audited, probe, providers, publish};
 use crate::{
     access::Actor,
     error::ApiError,
@@ -52,16 +52,12 @@ pub async fn get(
     list(state, actor).await?.into_iter().find(|row| row.id == id.0).ok_or(ApiError::NotFound)
 }
 
-/// A secret that a provider may have given: what fits into a header.
-pub fn check_secret(secret: &Secret) -> Result<(), ApiError> {
-    let text = secret.expose();
-    if !(8..=4096).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(ApiError::invalid(
-            "/secret",
-            "must be 8 to 4096 visible ASCII characters without spaces",
-        ));
+/// Refuses what no provider of the kind can have given.
+pub fn check_secret(kind: Option<ProviderKind>, secret: &Secret) -> Result<(), ApiError> {
+    match probe::mistake_in(kind, secret) {
+        Some(mistake) => Err(ApiError::invalid("/secret", mistake)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Seals a provider key for its record.
@@ -87,7 +83,6 @@ pub async fn create(
     secret: &Secret,
     weight: i32,
 ) -> Result<ProviderKeyId, ApiError> {
-    check_secret(secret)?;
     check_weight(weight)?;
     let owner = providers::get(state, actor, provider).await.map_err(|error| match error {
         ApiError::NotFound => {
@@ -95,6 +90,7 @@ pub async fn create(
         }
         other => other,
     })?;
+    check_secret(providers::kind(&owner), secret)?;
     let id = ProviderKeyId::new();
     let sealed = seal(&state.keys, actor.tenant, id, secret)?;
     let fingerprint = state.keys.audit_hint(secret);
@@ -183,7 +179,7 @@ async fn ask(state: &State, provider: &ProviderRow, secret: &Secret) -> TestResu
         Ok(404) => (
             false,
             Some(404),
-            "The provider has no /models there (404): check the base URL.".to_owned(),
+            "The provider has no list of models there (404): check the base URL.".to_owned(),
         ),
         Ok(status) => {
             (false, Some(status), format!("The provider answered {status}: try again later."))
@@ -194,12 +190,10 @@ async fn ask(state: &State, provider: &ProviderRow, secret: &Secret) -> TestResu
 }
 
 async fn call(state: &State, provider: &ProviderRow, secret: &Secret) -> Result<u16, String> {
-    let text = |name: &str| provider.spec.get(name).and_then(serde_json::Value::as_str);
-    let kind = text("kind").and_then(ProviderKind::from_name);
-    let base = text("base_url")
-        .or_else(|| kind.and_then(ProviderKind::default_base_url))
-        .unwrap_or_default();
-    let url = reqwest::Url::parse(&format!("{}/models", base.trim_end_matches('/')))
+    let probe = probe::of(provider).ok_or(
+        "Keys of this kind of provider cannot be tried from here: send a request through a gateway.",
+    )?;
+    let url = reqwest::Url::parse(&probe.url)
         .map_err(|_| "The base URL cannot be read: correct the provider.".to_owned())?;
     let private = provider.spec.get("allow_private_network").and_then(serde_json::Value::as_bool)
         == Some(true)
@@ -214,7 +208,15 @@ async fn call(state: &State, provider: &ProviderRow, secret: &Secret) -> Result<
         .resolve_to_addrs(&host, &addresses)
         .build()
         .map_err(|_| "The HTTP client cannot be made.".to_owned())?;
-    let answer = client.get(url).bearer_auth(secret.expose()).send().await;
+    let mut request = client.get(url);
+    for (name, value) in probe.headers {
+        request = request.header(*name, *value);
+    }
+    request = match probe.key_header {
+        Some(name) => request.header(name, secret.expose()),
+        None => request.bearer_auth(secret.expose()),
+    };
+    let answer = request.send().await;
     answer.map(|answer| answer.status().as_u16()).map_err(|error| {
         if error.is_timeout() {
             format!("The provider did not answer within {} seconds.", TEST_LIMIT.as_secs())

@@ -9,6 +9,7 @@ use crate::{
     store::providers::{self as store, ProviderRow},
 };
 use serde_json::{Value, json};
+use tollgate_contract::provider::{ProviderKind, bedrock_url, vertex_url};
 
 /// The tenant's providers, by name.
 pub async fn list(state: &State, actor: &Actor) -> Result<Vec<ProviderRow>, ApiError> {
@@ -78,6 +79,24 @@ pub async fn delete(state: &State, actor: &Actor, id: ProviderId) -> Result<(), 
         other => other,
     })?;
     Ok(())
+}
+
+/// The kind that a provider's spec names.
+pub fn kind(provider: &ProviderRow) -> Option<ProviderKind> {
+    provider.spec.get("kind").and_then(Value::as_str).and_then(ProviderKind::from_name)
+}
+
+/// Where a provider is called, without a trailing slash.
+pub fn base_url(provider: &ProviderRow) -> Option<String> {
+    let text = |name: &str| provider.spec.get(name).and_then(Value::as_str);
+    if let Some(url) = text("base_url") {
+        return Some(url.trim_end_matches('/').to_owned());
+    }
+    match kind(provider)? {
+        ProviderKind::Bedrock => text("region").map(bedrock_url),
+        ProviderKind::Vertex => Some(vertex_url(text("location").unwrap_or("global"))),
+        kind => kind.default_base_url().map(str::to_owned),
+    }
 }
 
 /// A provider's name is the first part of its targets.

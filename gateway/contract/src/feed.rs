@@ -37,6 +37,12 @@ pub enum Frame {
         /// Which.
         tenant: TenantId,
     },
+    /// The price book as it is now: it takes the place of the one before. In a batch that is the whole world there is
+    /// one; without it the book is empty.
+    PriceBook {
+        /// As a TOML document with the rows in force: see [`crate::document::read_price_book`].
+        document: String,
+    },
     /// The end of a batch.
     Revision {
         /// The world's revision with this batch.

@@ -13,6 +13,7 @@ pub mod money;
 pub mod network;
 pub mod node;
 pub mod pattern;
+pub mod price_book;
 pub mod pricing;
 pub mod provider;
 pub mod route;

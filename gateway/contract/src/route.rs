@@ -67,6 +67,10 @@ pub struct Route {
     pub max_price: Option<Rates>,
     /// Targets below this trust are out.
     pub require_trust: Option<Trust>,
+    /// Targets that cannot honour a parameter of the request are passed over.
+    pub require_parameters: bool,
+    /// A parameter that a target cannot honour is left out and reported, instead of refused.
+    pub drop_unsupported: bool,
 }
 
 /// How a route orders its targets.

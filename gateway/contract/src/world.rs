@@ -7,6 +7,7 @@ use crate::{
     catalog,
     ids::{ApiKeyId, MemberId, ProviderId, RouteId, TeamId, TenantId},
     pattern::Patterns,
+    price_book::PriceBook,
     provider::{Model, Provider},
     route::{Route, Target},
 };
@@ -192,28 +193,41 @@ pub struct Upstreams {
     pub models: HashMap<Target, Arc<Model>>,
     /// The routes by name.
     pub routes: BTreeMap<RouteId, Arc<Route>>,
+    /// What the platform says of models.
+    pub price_book: Arc<PriceBook>,
 }
 
 impl Upstreams {
     /// What is known of a target; without a price it is unpriced.
     pub fn model(&self, target: &Target) -> Arc<Model> {
-        self.models
-            .get(target)
-            .cloned()
-            .unwrap_or_else(|| Arc::new(self.complete(target, Model::default())))
+        if let Some(known) = self.models.get(target) {
+            return known.clone();
+        }
+        match self.providers.get(target.provider()) {
+            // What its tenant wrote nothing about is as everybody has it.
+            Some(provider) if provider.price.is_none() => {
+                self.known(provider, target).unwrap_or_default()
+            }
+            _ => Arc::new(self.complete(target, Model::default())),
+        }
     }
 
-    /// Fills in what `model`, the target's own entry, leaves open: by its provider's price, then by the built-in
-    /// catalog, each fact by itself.
+    /// Fills in what `model`, the target's own entry, leaves open: by its provider's price, then by the price book, then
+    /// by the built-in catalog, each fact by itself.
     pub fn complete(&self, target: &Target, mut model: Model) -> Model {
         let Some(provider) = self.providers.get(target.provider()) else { return model };
-        model.price = model.price.or_else(|| provider.price.clone());
-        if let Some(known) = catalog::look_up(provider.kind, target.upstream_model()) {
-            model.price = model.price.or_else(|| known.price.clone());
-            model.context_window = model.context_window.or(known.context_window);
-            model.max_output = model.max_output.or(known.max_output);
+        if model.price.is_none() {
+            model.price.clone_from(&provider.price);
         }
-        model
+        match self.known(provider, target) {
+            Some(known) => model.completed_by(&known),
+            None => model,
+        }
+    }
+
+    fn known(&self, provider: &Provider, target: &Target) -> Option<Arc<Model>> {
+        let (name, region) = (target.upstream_model(), provider.region.as_deref());
+        catalog::look_up_over(&self.price_book, provider.kind, name, region)
     }
 
     /// All targets that are named anywhere, sorted. Others can be called too: a provider may serve models that nobody

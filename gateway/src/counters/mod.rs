@@ -116,6 +116,12 @@ impl Shared {
         }
     }
 
+    /// A client of the Redis that counts; `None` if this process does.
+    pub fn redis_client(&self) -> Option<redis::Client> {
+        let remote = self.remote.as_ref().filter(|_| self.backend == Backend::Redis);
+        remote.map(|remote| remote.client.clone())
+    }
+
     /// Whether the backend answers.
     pub fn is_healthy(&self) -> bool {
         match (self.backend, &self.remote) {

@@ -8,7 +8,7 @@ use tollgate_contract::{
     ids::RouteId,
     money::NanoUsd,
     pricing::{Price, Rates},
-    provider::{Model, Trust},
+    provider::{Model, ProviderKind, Trust},
     route::{BreakerSettings, FailureClass, Hop, Route, Sticky, Strategy, Target, Timeouts},
     world::Upstreams,
 };
@@ -47,6 +47,10 @@ pub struct Step {
     pub breaker: BreakerSettings,
     /// Which of its failures go on to the next target.
     pub fallback_on: FailureSet,
+    /// Whether it is passed over if it cannot honour a parameter of the request.
+    pub require_parameters: bool,
+    /// Whether a parameter that it cannot honour is left out instead of refused.
+    pub drop_unsupported: bool,
 }
 
 /// A set of failure classes.
@@ -238,6 +242,8 @@ impl Planner<'_> {
                     fallback_on: entry
                         .route
                         .map_or(FailureSet::ALL, |route| FailureSet::of(&route.fallback_on)),
+                    require_parameters: entry.route.is_some_and(|route| route.require_parameters),
+                    drop_unsupported: entry.route.is_some_and(|route| route.drop_unsupported),
                 });
             }
         }
@@ -260,6 +266,9 @@ impl Planner<'_> {
                 provider.trust.name(),
                 terms.trust.name()
             ));
+        }
+        if !serves(provider.kind, question.api) {
+            return Some(format!("its provider has no {}", question.api.name().replace('_', " ")));
         }
         if let Some(missing) = missing_capability(question.api, question.facts, model) {
             return Some(format!("it lacks {missing}"));
@@ -295,20 +304,29 @@ fn above(price: &Price, cap: &Rates) -> bool {
     over(price.rates.input, cap.input) || over(price.rates.output, cap.output)
 }
 
+/// Whether a kind of provider has an API, itself or by translation.
+fn serves(kind: ProviderKind, api: Api) -> bool {
+    kind.serves(match api {
+        Api::Embeddings | Api::GeminiEmbed | Api::GeminiBatchEmbed => "embeddings",
+        Api::Moderations => "moderations",
+        Api::Rerank => "rerank",
+        Api::Images | Api::ImageEdits => "images",
+        Api::Speech => "speech",
+        Api::Transcriptions | Api::Translations => "transcriptions",
+        _ => "chat",
+    })
+}
+
 /// What the request needs and the model is known not to have.
 fn missing_capability(api: Api, facts: &Facts, model: &Model) -> Option<&'static str> {
-    let capabilities = model.capabilities.as_ref()?;
     let needs = [
-        ("chat", api == Api::Chat),
-        ("embeddings", api == Api::Embeddings),
+        ("chat", api.generates()),
+        ("embeddings", matches!(api, Api::Embeddings | Api::GeminiEmbed | Api::GeminiBatchEmbed)),
         ("tools", facts.tools),
         ("vision", facts.vision),
         ("json_schema", facts.json_schema),
     ];
-    needs
-        .into_iter()
-        .find(|(name, needed)| *needed && !capabilities.contains(*name))
-        .map(|(name, _)| name)
+    needs.into_iter().find(|(name, needed)| *needed && model.lacks(name)).map(|(name, _)| name)
 }
 
 #[cfg(test)]

@@ -56,10 +56,8 @@ fn bare(upstreams: &Upstreams, model: &str) -> Result<Target, GatewayError> {
         .filter(|target| target.upstream_model() == model)
         .cloned()
         .collect();
-    let by_catalog = upstreams
-        .providers
-        .values()
-        .filter(|provider| catalog::look_up(provider.kind, model).is_some());
+    let by_catalog =
+        upstreams.providers.values().filter(|provider| catalog::knows(provider.kind, model));
     serving.extend(by_catalog.map(|provider| Target::new(&provider.id, model)));
     serving.sort();
     serving.dedup();

@@ -1,20 +1,24 @@
 //! One call of one target: from sending the request to an answer that is known to be one.
 
-use super::{client::Client, error::UpstreamError, health::TargetState};
-use crate::formats::{
-    facts::Api,
-    openai_chat::{
-        answer::{self, Answer},
-        stream::{self, Chunk},
-    },
-    sse::{self, Splitter},
+use super::{
+    client::Client,
+    credential::Credential,
+    error::{Refused, UpstreamError},
+    health::TargetState,
+};
+use crate::{
+    dispatch::{Dispatch, Reading, Received, Whole},
+    formats::bedrock::sigv4,
+    meter::Meter,
+    passage::{Flow, Passage, Taken},
 };
 use bytes::{Bytes, BytesMut};
-use http::{Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+use tollgate_contract::provider::Wire;
 
 /// A plain answer may have this many bytes.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -31,12 +35,12 @@ pub struct Call<'c> {
     pub state: &'c TargetState,
     /// Which provider key.
     pub slot: usize,
-    /// Which API.
-    pub api: Api,
-    /// The body, inspected and rewritten for the target.
-    pub body: Bytes,
+    /// What to send; it was inspected and made for the target.
+    pub dispatch: Dispatch,
     /// Whether the answer streams.
     pub stream: bool,
+    /// Whether the app wants the usage at the end of a stream.
+    pub include_usage: bool,
     /// Our id of the request.
     pub request_id: &'c str,
     /// Time to the first byte.
@@ -48,75 +52,176 @@ pub struct Call<'c> {
 }
 
 /// An answer that can go to the app.
-#[derive(Debug)]
 pub struct Answered {
     /// When its first byte came.
     pub first_byte_at: Instant,
     /// Its content type.
-    pub content_type: Option<http::HeaderValue>,
+    pub content_type: Option<HeaderValue>,
     /// The answer.
     pub body: AnswerBody,
+    /// Parameters that were left out.
+    pub dropped: Vec<String>,
+    /// Parameters that were brought into range.
+    pub clamped: Vec<String>,
+    /// Whether the bytes are the provider's own.
+    pub native: bool,
 }
 
 /// The two forms of an answer.
-#[derive(Debug)]
 pub enum AnswerBody {
-    /// Whole, with what it says of itself.
-    Plain(Bytes, Answer),
+    /// Whole, as the app gets it.
+    Plain(Whole),
     /// A stream, after its first whole events.
     Stream {
-        /// What came so far: at least one event with data.
-        first: Bytes,
+        /// What the app gets of it so far.
+        first: Taken,
         /// What follows.
         rest: Incoming,
-        /// The bytes of an event that has just begun.
-        splitter: Splitter,
+        /// Where it goes through.
+        passage: Passage,
     },
 }
 
 impl Call<'_> {
     /// Makes the call. Dropping the future cancels it: the connection is closed.
-    pub async fn run(self) -> Result<Answered, UpstreamError> {
+    pub async fn run(mut self, meter: &mut Meter) -> Result<Answered, UpstreamError> {
         let first_byte_by = self
             .first_byte
             .map_or(self.deadline, |limit| self.deadline.min(Instant::now() + limit));
-        let response = self.send(first_byte_by).await?;
-        if response.status() != StatusCode::OK {
+        let dropped = std::mem::take(&mut self.dispatch.dropped);
+        let clamped = std::mem::take(&mut self.dispatch.clamped);
+        let reading = std::mem::replace(&mut self.dispatch.reading, Reading::Openai);
+        let native = matches!(reading, Reading::Same(_));
+        if self.stream {
+            let response = self.send(0, first_byte_by).await?;
+            let content_type = response.headers().get(header::CONTENT_TYPE).cloned();
+            let passage = Passage::new(reading, self.include_usage);
+            let own_type = passage.content_type().map(HeaderValue::from_static);
+            let (first_byte_at, body) =
+                self.first_events(response.into_body(), passage, first_byte_by, meter).await?;
+            let content_type = own_type.or(content_type);
+            return Ok(Answered { first_byte_at, content_type, body, dropped, clamped, native });
+        }
+        let mut received = Vec::with_capacity(self.dispatch.bodies.len());
+        let mut first_byte_at = Instant::now();
+        let mut content_type = None;
+        for index in 0..self.dispatch.bodies.len() {
+            let response = self.send(index, first_byte_by).await?;
+            content_type = response.headers().get(header::CONTENT_TYPE).cloned();
+            let head_tokens = number(response.headers(), "x-amzn-bedrock-input-token-count");
+            let (at, body) = self.whole(response.into_body(), first_byte_by).await?;
+            if index == 0 {
+                first_byte_at = at;
+            }
+            received.push(Received { body, head_tokens });
+        }
+        let whole = reading.whole(received)?;
+        let content_type = whole.content_type.map(HeaderValue::from_static).or(content_type);
+        let body = AnswerBody::Plain(whole);
+        Ok(Answered { first_byte_at, content_type, body, dropped, clamped, native })
+    }
+
+    /// Sends one of the bodies; comes back with an answer of status 200.
+    async fn send(&self, index: usize, by: Instant) -> Result<Response<Incoming>, UpstreamError> {
+        let mut again = matches!(self.credential(), Credential::Google(_));
+        loop {
+            let request = self.request(index, by).await?;
+            let response = match timeout_at(by, self.client.request(request)).await {
+                Err(_) => return Err(self.too_slow("first byte", by)),
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) if error.is_connect() => {
+                    return Err(UpstreamError::Connect(root_cause(&error)));
+                }
+                Ok(Err(error)) => return Err(UpstreamError::Broken(root_cause(&error))),
+            };
+            if response.status() == StatusCode::OK {
+                return Ok(response);
+            }
+            // A token may have been withdrawn before its time: one new one is tried.
+            if let (StatusCode::UNAUTHORIZED, Credential::Google(source), true) =
+                (response.status(), self.credential(), again)
+            {
+                again = false;
+                source.forget().await;
+                continue;
+            }
             return Err(self.failed(response).await);
         }
-        let content_type = response.headers().get(header::CONTENT_TYPE).cloned();
-        let (first_byte_at, body) = if self.stream {
-            self.first_events(response.into_body(), first_byte_by).await?
-        } else {
-            self.whole(response.into_body(), first_byte_by).await?
+    }
+
+    fn credential(&self) -> &Credential {
+        &self.state.slots[self.slot].credential
+    }
+
+    async fn request(
+        &self,
+        index: usize,
+        by: Instant,
+    ) -> Result<http::Request<Full<Bytes>>, UpstreamError> {
+        let Dispatch { operation, bodies, content_type, headers, .. } = &self.dispatch;
+        let unmade = |error: http::Error| UpstreamError::Connect(error.to_string());
+        let uri = self.state.uri(*operation, self.slot).ok_or(UpstreamError::NoOperation)?;
+        let body = bodies.get(index).cloned().unwrap_or_default();
+        let accept = match (self.stream, self.state.provider.kind.wire()) {
+            (true, Wire::Bedrock) => "application/vnd.amazon.eventstream",
+            (true, _) => "text/event-stream",
+            (false, _) => "application/json",
         };
-        Ok(Answered { first_byte_at, content_type, body })
-    }
-
-    async fn send(&self, by: Instant) -> Result<Response<Incoming>, UpstreamError> {
-        let request = self.request().map_err(|error| UpstreamError::Connect(error.to_string()))?;
-        match timeout_at(by, self.client.request(request)).await {
-            Err(_) => Err(self.too_slow("first byte", by)),
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if error.is_connect() => Err(UpstreamError::Connect(root_cause(&error))),
-            Ok(Err(error)) => Err(UpstreamError::Broken(root_cause(&error))),
-        }
-    }
-
-    fn request(&self) -> Result<http::Request<Full<Bytes>>, http::Error> {
-        let accept = if self.stream { "text/event-stream" } else { "application/json" };
-        let mut request = http::Request::post(self.state.uri(self.api).unwrap_or_default())
-            .header(header::CONTENT_TYPE, "application/json")
+        let mut request = http::Request::post(uri.clone())
+            .header(header::CONTENT_TYPE, content_type)
             .header(header::ACCEPT, accept)
             .header(header::USER_AGENT, concat!("tollgate/", env!("CARGO_PKG_VERSION")))
             .header("x-request-id", self.request_id);
-        if let Some(value) = &self.state.slots[self.slot].authorization {
-            request = request.header(header::AUTHORIZATION, value.clone());
-        }
-        for (name, value) in &self.state.provider.headers {
+        for (name, value) in headers.iter().chain(&self.state.provider.headers) {
             request = request.header(name.as_str(), value.as_str());
         }
-        request.body(Full::new(self.body.clone()))
+        let mut request = request.body(Full::new(body.clone())).map_err(unmade)?;
+        self.authenticate(&mut request, &uri, &body, by).await?;
+        Ok(request)
+    }
+
+    async fn authenticate(
+        &self,
+        request: &mut http::Request<Full<Bytes>>,
+        uri: &Uri,
+        body: &Bytes,
+        by: Instant,
+    ) -> Result<(), UpstreamError> {
+        let headers = request.headers_mut();
+        match self.credential() {
+            Credential::None => {}
+            Credential::Header(name, value) => {
+                headers.insert(name.clone(), value.clone());
+            }
+            Credential::Google(source) => {
+                headers.insert(header::AUTHORIZATION, source.header(self.client, by).await?);
+            }
+            Credential::Aws { credentials, region } => {
+                let content_type = self.dispatch.content_type.as_str();
+                let signed = sigv4::sign(
+                    credentials,
+                    &sigv4::ToSign {
+                        region,
+                        service: "bedrock",
+                        method: "POST",
+                        host: uri.authority().map_or("", |authority| authority.as_str()),
+                        path: uri.path(),
+                        query: uri.query().unwrap_or_default(),
+                        content_type,
+                        body,
+                    },
+                    jiff::Timestamp::now(),
+                );
+                for (name, value) in signed {
+                    let named =
+                        HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
+                    let Some((name, mut value)) = named else { return Err(UpstreamError::NoKey) };
+                    value.set_sensitive(true);
+                    headers.insert(name, value);
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn failed(&self, response: Response<Incoming>) -> UpstreamError {
@@ -134,7 +239,13 @@ impl Call<'_> {
         }
         // Redirects are never followed, and 2xx other than 200 is no answer to these calls.
         let status = if head.status.as_u16() < 400 { 502 } else { head.status.as_u16() };
-        UpstreamError::from_status(status, bytes.freeze(), retry_after(&head.headers))
+        UpstreamError::from_status(Refused {
+            status,
+            wire: self.dispatch.operation.format(self.state.provider.kind.wire()),
+            body: bytes.freeze(),
+            error_type: head.headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok()),
+            retry_after: retry_after(&head.headers),
+        })
     }
 
     /// Reads a plain answer to its end.
@@ -142,7 +253,7 @@ impl Call<'_> {
         &self,
         mut body: Incoming,
         first_byte_by: Instant,
-    ) -> Result<(Instant, AnswerBody), UpstreamError> {
+    ) -> Result<(Instant, Bytes), UpstreamError> {
         let mut bytes = BytesMut::with_capacity(body_size_hint(&body));
         let mut first_byte_at = None;
         let mut by = first_byte_by;
@@ -174,14 +285,7 @@ impl Call<'_> {
                 checkpoint = Some((now + span, bytes.len()));
             }
         }
-        let bytes = bytes.freeze();
-        match answer::read(&bytes) {
-            Answer::Error(message) => Err(UpstreamError::InBand(message)),
-            Answer::Garbage => Err(UpstreamError::Garbage),
-            good => {
-                Ok((first_byte_at.unwrap_or_else(Instant::now), AnswerBody::Plain(bytes, good)))
-            }
-        }
+        Ok((first_byte_at.unwrap_or_else(Instant::now), bytes.freeze()))
     }
 
     /// Reads a stream up to its first event with data. Comments and blank lines are no answer, so they do not count as
@@ -189,40 +293,46 @@ impl Call<'_> {
     async fn first_events(
         &self,
         mut body: Incoming,
+        mut passage: Passage,
         by: Instant,
+        meter: &mut Meter,
     ) -> Result<(Instant, AnswerBody), UpstreamError> {
-        let mut splitter = Splitter::default();
         let mut held = BytesMut::new();
         loop {
             let frame = match timeout_at(by, body.frame()).await {
                 Err(_) => return Err(self.too_slow("first byte", by)),
-                Ok(None) => return Err(nothing_came(&mut splitter)),
+                Ok(None) => {
+                    let taken = passage.finish(meter);
+                    return Err(nothing_came(taken.flow));
+                }
                 Ok(Some(Err(error))) => return Err(UpstreamError::Broken(root_cause(&error))),
                 Ok(Some(Ok(frame))) => frame,
             };
             let Ok(data) = frame.into_data() else { continue };
-            let piece = splitter.push(data).map_err(|sse::TooLong| UpstreamError::TooLarge)?;
-            let first = sse::events(&piece).find_map(|event| event.data());
-            let Some(first) = first else {
-                // A body that is no event stream never has a blank line or only lines without data.
-                if held.len() + piece.len() > MAX_ERROR_BYTES {
+            let taken = passage.take(data, meter);
+            match taken.flow {
+                Flow::Broken { code: "upstream_garbage", .. } => {
                     return Err(UpstreamError::Garbage);
                 }
-                held.extend_from_slice(&piece);
-                continue;
-            };
-            match stream::read(&first) {
-                Chunk::Error(message) => return Err(UpstreamError::InBand(message)),
-                Chunk::Garbage => return Err(UpstreamError::Garbage),
-                Chunk::Piece(_) | Chunk::Done => {}
+                Flow::Broken { message, .. } => return Err(UpstreamError::InBand(message)),
+                Flow::Waiting => {
+                    // A body that is no event stream never has a blank line or only lines without data.
+                    if held.len() + taken.out.len() > MAX_ERROR_BYTES {
+                        return Err(UpstreamError::Garbage);
+                    }
+                    held.extend_from_slice(&taken.out);
+                }
+                Flow::Going | Flow::Done => {
+                    let out = if held.is_empty() {
+                        taken.out
+                    } else {
+                        held.extend_from_slice(&taken.out);
+                        held.freeze()
+                    };
+                    let first = Taken { out, flow: taken.flow };
+                    return Ok((Instant::now(), AnswerBody::Stream { first, rest: body, passage }));
+                }
             }
-            let first = if held.is_empty() {
-                piece
-            } else {
-                held.extend_from_slice(&piece);
-                held.freeze()
-            };
-            return Ok((Instant::now(), AnswerBody::Stream { first, rest: body, splitter }));
         }
     }
 
@@ -238,11 +348,11 @@ impl Call<'_> {
 }
 
 /// The stream ended before it began: with bytes that are no event it is nonsense, without any it broke.
-fn nothing_came(splitter: &mut Splitter) -> UpstreamError {
-    if splitter.finish().is_empty() {
-        UpstreamError::Broken("the stream ended before it began".to_owned())
-    } else {
-        UpstreamError::Garbage
+fn nothing_came(flow: Flow) -> UpstreamError {
+    match flow {
+        Flow::Broken { code: "upstream_garbage", .. } => UpstreamError::Garbage,
+        Flow::Broken { message, reported: true, .. } => UpstreamError::InBand(message),
+        _ => UpstreamError::Broken("the stream ended before it began".to_owned()),
     }
 }
 
@@ -251,11 +361,15 @@ fn body_size_hint(body: &Incoming) -> usize {
     usize::try_from(body.size_hint().lower()).unwrap_or(0).min(1 << 20)
 }
 
+fn number<T: std::str::FromStr>(headers: &http::HeaderMap, name: &str) -> Option<T> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
 /// `retry-after-ms`, else `retry-after` in seconds; dates are rare enough to be ignored.
 fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
-    let seconds =
-        number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
+    let seconds = number::<f64>(headers, "retry-after-ms")
+        .map(|ms| ms / 1000.0)
+        .or_else(|| number(headers, "retry-after"))?;
     (0.0..=86_400.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
 }
 

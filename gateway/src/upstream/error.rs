@@ -1,6 +1,10 @@
 //! Why a call of a target gave no usable answer.
 
-use crate::formats::openai_chat::error as wire;
+pub use crate::formats::stream::Meaning;
+use crate::formats::{
+    anthropic, bedrock, cohere, conversation::Format, gemini, mistake::Mistake, openai_chat,
+    stream::ProviderSaid,
+};
 use std::time::Duration;
 use tollgate_contract::route::FailureClass;
 
@@ -22,14 +26,16 @@ pub enum UpstreamError {
         after: Duration,
     },
     /// An answer with an error status.
-    #[error("{status}: {message}")]
+    #[error("{status}: {}", said.message)]
     Status {
         /// The status.
         status: u16,
         /// What it means.
         meaning: Meaning,
-        /// The provider's words.
-        message: String,
+        /// The format that it was told in.
+        wire: Format,
+        /// What the provider said.
+        said: Box<ProviderSaid>,
         /// The provider's body, for a 4xx that comes back as it is.
         body: bytes::Bytes,
         /// When it is worth trying again.
@@ -47,52 +53,60 @@ pub enum UpstreamError {
     /// The node has as many calls of this provider under way as it may.
     #[error("the provider's max_concurrency is reached")]
     Busy,
+    /// The target cannot honour a parameter of the request.
+    #[error("{0}")]
+    Unsupported(Mistake),
+    /// The provider has no such operation.
+    #[error("the provider has no such API")]
+    NoOperation,
     /// All keys of the provider are out.
     #[error("no provider key is usable")]
     NoKey,
 }
 
-/// What an error status means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
-    /// The provider key is bad (401 or another word for it).
-    BadKey,
-    /// The provider forbids this, which says nothing about the key.
-    Forbidden,
-    /// Too many requests, or the account is out of money.
-    RateLimited,
-    /// No such model.
-    ModelNotFound,
-    /// The prompt is too long.
-    ContextWindow,
-    /// The content filter refused the prompt.
-    ContentFilter,
-    /// The request is wrong, whoever gets it.
-    Caller,
-    /// The provider is at fault.
-    Server,
+/// An answer with an error status, before it is understood.
+#[derive(Debug)]
+pub struct Refused<'r> {
+    /// The status.
+    pub status: u16,
+    /// The format that the provider tells errors in.
+    pub wire: Format,
+    /// The body.
+    pub body: bytes::Bytes,
+    /// The name of the error, where it stands in a header (AWS).
+    pub error_type: Option<&'r str>,
+    /// When it is worth trying again, as a header says.
+    pub retry_after: Option<Duration>,
 }
 
 impl UpstreamError {
     /// Reads an answer with an error status.
-    pub fn from_status(status: u16, body: bytes::Bytes, retry_after: Option<Duration>) -> Self {
-        let message = wire::message_of(&body);
-        let (code, kind) = wire::code_and_type_of(&body);
-        let word = |text: &str| code.as_deref() == Some(text) || kind.as_deref() == Some(text);
-        let meaning = match status {
+    pub fn from_status(refused: Refused) -> Self {
+        let Refused { status, wire, body, error_type, retry_after } = refused;
+        let said = match wire {
+            Format::OpenaiChat | Format::OpenaiResponses => openai_chat::read_error(status, &body),
+            Format::Anthropic => anthropic::read_error(status, &body),
+            Format::Gemini => gemini::read_error(status, &body),
+            Format::Bedrock => bedrock::read_error(status, error_type, &body),
+            Format::Cohere => cohere::read_error(status, &body),
+        };
+        let by_status = match status {
             401 => Meaning::BadKey,
             403 => Meaning::Forbidden,
-            402 | 429 => Meaning::RateLimited,
+            402 => Meaning::OutOfCredit,
+            429 => Meaning::RateLimited,
             404 => Meaning::ModelNotFound,
-            400 | 413 | 422 if word("context_length_exceeded") => Meaning::ContextWindow,
-            400 if word("content_policy_violation") || word("content_filter") => {
-                Meaning::ContentFilter
-            }
-            400 if word("invalid_api_key") => Meaning::BadKey,
-            408 | 500.. => Meaning::Server,
+            408 | 424 | 498 | 500.. => Meaning::Server,
             _ => Meaning::Caller,
         };
-        Self::Status { status, meaning, message, body, retry_after }
+        let meaning = match (by_status, said.meaning) {
+            // Words of a request that is wrong do not make a provider's fault the caller's.
+            (Meaning::Server, None | Some(Meaning::Caller)) => Meaning::Server,
+            (_, Some(meaning)) => meaning,
+            (by_status, None) => by_status,
+        };
+        let retry_after = retry_after.or(said.retry_after_ms.map(Duration::from_millis));
+        Self::Status { status, meaning, wire, said: Box::new(said), body, retry_after }
     }
 
     /// The class that `fallback_on` speaks of; `None` for what is the caller's own fault.
@@ -101,11 +115,12 @@ impl UpstreamError {
             Self::Connect(_) | Self::Broken(_) => FailureClass::Connect,
             Self::Timeout { .. } => FailureClass::Timeout,
             Self::InBand(_) | Self::Garbage | Self::TooLarge => FailureClass::Server,
+            Self::Unsupported(_) | Self::NoOperation => return None,
             Self::Busy => FailureClass::RateLimited,
             Self::NoKey => FailureClass::Auth,
             Self::Status { meaning, .. } => match meaning {
                 Meaning::BadKey | Meaning::Forbidden => FailureClass::Auth,
-                Meaning::RateLimited => FailureClass::RateLimited,
+                Meaning::RateLimited | Meaning::OutOfCredit => FailureClass::RateLimited,
                 Meaning::ModelNotFound => FailureClass::ModelNotFound,
                 Meaning::ContextWindow => FailureClass::ContextWindow,
                 Meaning::ContentFilter => FailureClass::ContentFilter,
@@ -125,7 +140,7 @@ impl UpstreamError {
             | Self::Garbage
             | Self::TooLarge => true,
             Self::Status { meaning, .. } => matches!(meaning, Meaning::Server),
-            Self::Busy | Self::NoKey => false,
+            Self::Busy | Self::NoKey | Self::Unsupported(_) | Self::NoOperation => false,
         }
     }
 
@@ -144,11 +159,14 @@ impl UpstreamError {
             Self::Garbage => "garbage",
             Self::TooLarge => "too_large",
             Self::Busy => "busy",
+            Self::Unsupported(_) => "unsupported_parameter",
+            Self::NoOperation => "no_such_api",
             Self::NoKey => "no_provider_key",
             Self::Status { meaning, .. } => match meaning {
                 Meaning::BadKey => "bad_provider_key",
                 Meaning::Forbidden => "forbidden",
                 Meaning::RateLimited => "rate_limited",
+                Meaning::OutOfCredit => "out_of_credit",
                 Meaning::ModelNotFound => "model_not_found",
                 Meaning::ContextWindow => "context_window",
                 Meaning::ContentFilter => "content_filter",

@@ -5,19 +5,24 @@ use super::{
     circuit_breaker::Outcome,
     client::{Clients, Settings},
     error::{Meaning, UpstreamError},
+    fetch,
     health::{Health, Place, TargetState},
     targets::Targets,
 };
 use crate::{
+    dispatch::{self, Sender},
     flight::{CANCELLED, Flight},
-    formats::openai_chat::rewrite::{Changes, rewrite},
+    formats::{conversation::Conversation, facts::Request, mistake::Mistake},
     guards::Inspected,
     meter::Meter,
+    responses::Continued,
     routing::{Plan, Step},
 };
-use std::{sync::Arc, time::Duration};
+use std::{cell::OnceCell, sync::Arc, time::Duration};
 use tokio::time::Instant;
-use tollgate_contract::{event::AttemptRecord, money::NanoUsd, world::Upstreams};
+use tollgate_contract::{
+    event::AttemptRecord, money::NanoUsd, provider::ProviderKind, world::Upstreams,
+};
 
 /// What a walk needs.
 pub struct Walk<'w> {
@@ -31,6 +36,12 @@ pub struct Walk<'w> {
     pub upstreams: &'w Arc<Upstreams>,
     /// The request; it passed the guards.
     pub request: &'w Inspected,
+    /// The same in the internal form, made when it is first needed.
+    pub conversation: &'w OnceCell<Arc<Conversation>>,
+    /// What the request goes on from.
+    pub continued: Continued,
+    /// The same with the files that it links to.
+    pub inlined: OnceCell<Arc<Conversation>>,
     /// When the request came in.
     pub started: Instant,
     /// The app's own limit of time.
@@ -129,22 +140,32 @@ impl Walk<'_> {
             tls: state.uses_tls(),
         });
         let total = self.timeout.map_or(step.timeouts.total, |own| own.min(step.timeouts.total));
-        let request = self.request.request();
-        let field = crate::providers::max_output_field(state.provider.kind);
+        let inspected = self.request;
+        let request = inspected.request();
+        let id = self.flight.event.id.clone();
+        let linked = request.facts.unseen_parts && fetches_nothing(state.provider.kind);
+        if linked && self.inlined.get().is_none() {
+            let inlined = self.inline(request).await.map_err(UpstreamError::Unsupported)?;
+            let _ = self.inlined.set(Arc::new(inlined));
+        }
+        let sender = Sender {
+            request,
+            conversation: if linked { &self.inlined } else { self.conversation },
+            id: &id,
+            created: self.flight.at.as_second(),
+            max_output: self.max_output,
+            continued: self.continued,
+            drop_unsupported: step.drop_unsupported,
+        };
+        let dispatch = sender.prepare(step, &state.provider).map_err(UpstreamError::Unsupported)?;
         let call = Call {
             client: &client,
             state,
             slot,
-            api: request.api,
-            body: rewrite(
-                request,
-                Changes {
-                    upstream_model: step.target.upstream_model(),
-                    max_output: self.max_output.map(|number| (number, field)),
-                },
-            ),
+            dispatch,
             stream: request.facts.stream,
-            request_id: &self.flight.event.id.clone(),
+            include_usage: request.facts.include_usage,
+            request_id: &id,
             first_byte: step.first_byte,
             idle: step.timeouts.idle,
             deadline: self.started + total,
@@ -167,7 +188,7 @@ impl Walk<'_> {
             error: Some(CANCELLED.to_owned()),
             ..AttemptRecord::default()
         });
-        let result = call.run().await;
+        let result = call.run(&mut self.flight.meter).await;
         let now = Instant::now();
         self.flight.meter.began = result.is_ok();
         let Some(record) = self.flight.event.attempts.last_mut() else { return result };
@@ -189,6 +210,14 @@ impl Walk<'_> {
         result
     }
 
+    async fn inline(&self, request: &Request) -> Result<Conversation, Mistake> {
+        let conversation = match self.conversation.get() {
+            Some(known) => known.clone(),
+            None => Arc::new(dispatch::read(request)?),
+        };
+        fetch::inlined(self.clients, &conversation).await
+    }
+
     /// Tells the target's health of a failure and decides what follows it.
     async fn next(
         &self,
@@ -204,7 +233,10 @@ impl Walk<'_> {
         } else {
             error.status().map(|_| Outcome::Good)
         };
-        let limited = matches!(error, UpstreamError::Status { meaning: Meaning::RateLimited, .. });
+        let limited = matches!(
+            error,
+            UpstreamError::Status { meaning: Meaning::RateLimited | Meaning::OutOfCredit, .. }
+        );
         // A rate limit is no fault, and no good probe either.
         if let Some(outcome) = outcome.filter(|_| !limited) {
             state.record(self.health, slot, outcome, std::time::Instant::now(), step.breaker);
@@ -213,20 +245,28 @@ impl Walk<'_> {
         if let UpstreamError::Status { meaning, retry_after, .. } = error {
             match meaning {
                 Meaning::BadKey => state.key_refused(slot),
-                Meaning::RateLimited => {
-                    let pause =
-                        retry_after.unwrap_or(Duration::from_secs(1)).min(Duration::from_secs(60));
+                Meaning::RateLimited | Meaning::OutOfCredit => {
+                    // An account without money does not get some in a second.
+                    let least = if *meaning == Meaning::OutOfCredit { 60 } else { 1 };
+                    let pause = retry_after
+                        .unwrap_or(Duration::from_secs(least))
+                        .min(Duration::from_secs(60));
                     state.key_limited(self.health, slot, pause);
                     wait = pause;
                 }
                 _ => {}
             }
-            if matches!(meaning, Meaning::BadKey | Meaning::RateLimited) {
+            if matches!(meaning, Meaning::BadKey | Meaning::RateLimited | Meaning::OutOfCredit) {
                 refused.push(slot);
                 if state.pick_possible(self.health, refused) {
                     return Next::Again;
                 }
             }
+        }
+        if matches!(error, UpstreamError::NoOperation)
+            || (matches!(error, UpstreamError::Unsupported(_)) && step.require_parameters)
+        {
+            return Next::Onward;
         }
         let Some(class) = error.class() else { return Next::Stop };
         if !step.fallback_on.contains(class)
@@ -243,6 +283,11 @@ impl Walk<'_> {
         }
         Next::Onward
     }
+}
+
+/// Providers that take files in the prompt only, never by a link.
+const fn fetches_nothing(kind: ProviderKind) -> bool {
+    matches!(kind, ProviderKind::Bedrock | ProviderKind::Gemini | ProviderKind::Ollama)
 }
 
 /// Full jitter: a random part of 100 ms × 2ⁿ, at most 5 s.

@@ -3,12 +3,16 @@
 //!
 //! Everything is remembered per owner of the providers: two tenants that both have a provider "openai" share nothing.
 
-use super::circuit_breaker::{Circuit, Outcome};
-use http::{HeaderValue, Uri};
+use super::{
+    circuit_breaker::{Circuit, Outcome},
+    credential::Credential,
+    operation::Operation,
+};
+use http::Uri;
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -19,7 +23,6 @@ use tollgate_contract::{
     provider::{KeySecret, Provider, ProviderKey},
     route::{BreakerSettings, Target},
     sealed::{Binding, WrappingKey},
-    secret::Secret,
     world::Upstreams,
 };
 
@@ -55,7 +58,7 @@ pub struct TargetState {
     pub provider: Arc<Provider>,
     /// What precedes the API's path.
     base: String,
-    uris: [Option<Uri>; 2],
+    uris: [OnceLock<Option<Uri>>; Operation::COUNT],
     /// One per provider key; one without a key where the provider has none.
     pub slots: Vec<Slot>,
     under_way: Arc<AtomicUsize>,
@@ -67,9 +70,9 @@ pub struct TargetState {
 pub struct Slot {
     /// The key's name.
     pub key: Option<ProviderKeyId>,
-    /// The header that carries it.
-    pub authorization: Option<HeaderValue>,
-    /// There is a key and no header could be made of it: a call would go out without a credential.
+    /// What a call carries of it.
+    pub credential: Credential,
+    /// There is a key and no credential could be made of it: a call would go out without one.
     useless: bool,
     weight: u32,
     health: Arc<KeyHealth>,
@@ -134,20 +137,16 @@ impl Health {
         if slots.is_empty() {
             slots.push(Slot {
                 key: None,
-                authorization: None,
+                credential: Credential::None,
                 useless: false,
                 weight: 1,
                 health: Arc::default(),
                 circuit: self.circuit(owner, provider.id.as_str(), target.upstream_model()),
             });
         }
-        let uri = |path: &str| format!("{}{path}", provider.base_url).parse().ok();
         Some(TargetState {
             target: target.clone(),
-            uris: [
-                uri(crate::formats::facts::Api::Chat.path()),
-                uri(crate::formats::facts::Api::Embeddings.path()),
-            ],
+            uris: [const { OnceLock::new() }; Operation::COUNT],
             base: provider.base_url.clone(),
             slots,
             under_way: self.under_way(owner, &provider.id),
@@ -157,18 +156,18 @@ impl Health {
     }
 
     fn slot(&self, owner: &Owner, provider: &Provider, key: &ProviderKey, target: &Target) -> Slot {
-        let authorization = self.authorization(&key.secret);
+        let credential = self.credential(provider, &key.secret);
         let health = self.key(owner, &key.id);
-        if authorization.is_none() && !health.refused.swap(true, Relaxed) {
+        if credential.is_none() && !health.refused.swap(true, Relaxed) {
             tracing::error!(
                 provider = %provider.id, provider_key = %key.id,
-                "Provider key {} of provider {} cannot be used: it does not open on this node, or is no header value",
-                key.id, provider.id,
+                "Provider key {} of provider {} cannot be used: it does not open on this node, or is no key for a provider of kind {}",
+                key.id, provider.id, provider.kind.name(),
             );
         }
         Slot {
-            useless: authorization.is_none(),
-            authorization,
+            useless: credential.is_none(),
+            credential: credential.unwrap_or_default(),
             health,
             circuit: self.circuit(owner, key.id.as_str(), target.upstream_model()),
             key: Some(key.id.clone()),
@@ -176,10 +175,10 @@ impl Health {
         }
     }
 
-    /// The only place where a sealed key is opened: from here on it is plain in the header's value and nowhere else.
-    fn authorization(&self, secret: &KeySecret) -> Option<HeaderValue> {
+    /// The only place where a sealed key is opened: from here on it is plain in the credential and nowhere else.
+    fn credential(&self, provider: &Provider, secret: &KeySecret) -> Option<Credential> {
         match secret {
-            KeySecret::Plain(secret) => bearer(secret.expose()),
+            KeySecret::Plain(secret) => Credential::of(provider, secret.expose()),
             KeySecret::Sealed(sealed) => {
                 let binding = Binding {
                     purpose: PROVIDER_KEY_PURPOSE,
@@ -188,7 +187,7 @@ impl Health {
                     version: sealed.version,
                 };
                 let opened = self.opener.as_ref()?.open(&binding, &sealed.envelope).ok()?;
-                bearer(std::str::from_utf8(&opened).ok()?)
+                Credential::of(provider, std::str::from_utf8(&opened).ok()?)
             }
         }
     }
@@ -224,22 +223,18 @@ impl Health {
     }
 }
 
-/// A bearer token as a header that is never printed.
-fn bearer(secret: &str) -> Option<HeaderValue> {
-    // Long enough from the start: a text that grows leaves pieces of itself behind.
-    let mut text = String::with_capacity("Bearer ".len() + secret.len());
-    text.push_str("Bearer ");
-    text.push_str(secret);
-    let text = Secret::new(text);
-    let mut value = HeaderValue::from_str(text.expose()).ok()?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
 impl TargetState {
-    /// Where an API of the target is.
-    pub fn uri(&self, api: crate::formats::facts::Api) -> Option<Uri> {
-        self.uris[api as usize].clone()
+    /// Where an operation of the target is; `None` if its provider has none such.
+    pub fn uri(&self, operation: Operation, slot: usize) -> Option<Uri> {
+        let build = |project: Option<&str>| {
+            let url = operation.url(&self.provider, self.target.upstream_model(), project);
+            url.and_then(|url| Uri::try_from(url).ok())
+        };
+        // Where each key has a project of its own the address depends on the key.
+        match self.slots.get(slot).and_then(|slot| slot.credential.project()) {
+            Some(project) => build(Some(project)),
+            None => self.uris[operation as usize].get_or_init(|| build(None)).clone(),
+        }
     }
 
     /// Whether it is called by https.

@@ -4,8 +4,12 @@
 pub mod attempt;
 pub mod circuit_breaker;
 pub mod client;
+pub mod credential;
 pub mod error;
 pub mod executor;
+pub mod fetch;
+pub mod google_token;
 pub mod health;
+pub mod operation;
 pub mod resolver;
 pub mod targets;

@@ -88,7 +88,7 @@ fn address(upstreams: &Arc<Upstreams>) -> usize {
 mod tests {
     use super::*;
     use crate::{
-        upstream::circuit_breaker::Outcome,
+        upstream::{circuit_breaker::Outcome, credential::Credential},
         world::fixture::{self, Feed},
     };
     use std::{
@@ -105,7 +105,10 @@ mod tests {
     }
 
     fn header(state: &TargetState) -> &str {
-        state.slots[0].authorization.as_ref().unwrap().to_str().unwrap()
+        match &state.slots[0].credential {
+            Credential::Header(_, value) => value.to_str().unwrap(),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -119,7 +122,9 @@ mod tests {
         let (a, b) =
             (state(&targets, &health, &world, "ten_a"), state(&targets, &health, &world, "ten_b"));
         assert_eq!((header(&a), header(&b)), ("Bearer sk-of-a", "Bearer sk-of-b"));
-        assert!(a.slots[0].authorization.as_ref().unwrap().is_sensitive());
+        assert!(
+            matches!(&a.slots[0].credential, Credential::Header(_, value) if value.is_sensitive())
+        );
         for tenant in ["ten_a", "ten_b", "ten_a"] {
             let again = state(&targets, &health, &world, tenant);
             assert!(Arc::ptr_eq(&again, if tenant == "ten_a" { &a } else { &b }));
@@ -192,6 +197,6 @@ mod tests {
         assert_eq!(a.pick(&health, Instant::now(), &[], 0.5), None);
         let without = Health::default();
         let a = state(&Targets::default(), &without, &world, "ten_a");
-        assert!(a.slots[0].authorization.is_none());
+        assert!(matches!(a.slots[0].credential, Credential::None));
     }
 }

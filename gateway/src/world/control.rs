@@ -8,7 +8,7 @@ use super::{
     lines::{LineError, Lines},
     link::Link,
     node_jwt,
-    replica::{Replay, Replica},
+    replica::{Feeds, Replay, Replica},
 };
 use crate::{
     telemetry::metrics::Metrics,
@@ -194,10 +194,10 @@ impl Follower {
         let taking = tokio::task::spawn_blocking(move || {
             let mut replica = replica.lock().unwrap_or_else(PoisonError::into_inner);
             let taken = replica.take(batch)?;
-            let kept = if snapshots { replica.kept() } else { Vec::new() };
+            let kept = if snapshots { replica.kept() } else { Feeds::default() };
             Ok::<_, Replay>((taken, kept))
         });
-        let (taken, tenants) =
+        let (taken, feeds) =
             taking.await.map_err(|_| Trouble::Internal("a batch could not be read"))??;
         if self.control.public_key.is_none() {
             tracing::info!("The control plane signs with {}: pinned from now on", key.to_hex());
@@ -210,7 +210,7 @@ impl Follower {
         self.link.heard(Timestamp::now());
         tracing::debug!(revision, "The world is at revision {revision}");
         if snapshots {
-            self.latest.send_replace(Some(Arc::new(Latest { revision, public_key: key, tenants })));
+            self.latest.send_replace(Some(Arc::new(Latest { revision, public_key: key, feeds })));
         }
         Ok(())
     }

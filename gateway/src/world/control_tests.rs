@@ -156,7 +156,7 @@ async fn worlds_come_as_they_are_made_and_a_new_connection_goes_on_from_there() 
     until("the second world", || node.revisions() == [3, 4]).await;
     assert_eq!(node.worlds.lock().unwrap()[1].tenants.len(), 1);
     let latest = node.latest.borrow().clone().unwrap();
-    assert_eq!((latest.revision, latest.tenants.len()), (4, 1));
+    assert_eq!((latest.revision, latest.feeds.tenants.len()), (4, 1));
 
     drop(first);
     second.say(Script::default().hello(false));

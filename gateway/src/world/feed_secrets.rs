@@ -1,10 +1,12 @@
 //! Secrets of a tenant's feed. Provider keys stay sealed here; a node's own files and variables are none of a tenant's
 //! business, so references to them are refused.
 
+use std::sync::Arc;
 use tollgate_contract::{
     document::{Resolve, SecretRef},
     feed::{TenantFeed, from_hex},
     ids::TenantId,
+    price_book::PriceBook,
     provider::{KeySecret, SealedKey},
     secret::Secret,
 };
@@ -12,6 +14,7 @@ use tollgate_contract::{
 /// Resolves the references of one tenant's document.
 pub(super) struct FeedSecrets<'f> {
     pub(super) feed: &'f TenantFeed,
+    pub(super) price_book: &'f Arc<PriceBook>,
 }
 
 impl Resolve for FeedSecrets<'_> {
@@ -35,6 +38,10 @@ impl Resolve for FeedSecrets<'_> {
             version: key.version,
             envelope,
         }))
+    }
+
+    fn price_book(&self) -> Arc<PriceBook> {
+        self.price_book.clone()
     }
 
     fn owner(&self) -> Option<TenantId> {

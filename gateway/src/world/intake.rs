@@ -22,13 +22,15 @@ pub struct Intake {
     bytes: usize,
 }
 
-/// A change of one tenant.
+/// A change of one tenant, or of what all share.
 #[derive(Debug)]
 pub enum Change {
     /// It is like this now.
     Is(TenantFeed),
     /// It is gone.
     Gone(TenantId),
+    /// The price book is like this now, as a document.
+    PriceBook(String),
 }
 
 /// A batch whose signature holds.
@@ -120,6 +122,9 @@ impl Intake {
             }
             (Frame::Tenant(feed), Some(_)) => self.part(line, Change::Is(feed)),
             (Frame::Gone { tenant }, Some(_)) => self.part(line, Change::Gone(tenant)),
+            (Frame::PriceBook { document }, Some(_)) => {
+                self.part(line, Change::PriceBook(document))
+            }
             (Frame::Revision { revision, signature }, Some(key)) => {
                 if !self.lines.verifies(revision, &signature, &key) {
                     return Err(FeedError::BadSignature);

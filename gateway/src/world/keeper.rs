@@ -3,7 +3,7 @@
 use super::{
     connected::ControlSettings,
     link::Link,
-    replica::{Kept, Replica, Taken},
+    replica::{Feeds, Replica, Taken},
     snapshot::{self, Snapshot},
 };
 use jiff::Timestamp;
@@ -28,8 +28,8 @@ pub struct Latest {
     pub revision: u64,
     /// What the control plane signs with.
     pub public_key: PublicKey,
-    /// The feeds of all tenants.
-    pub tenants: Vec<Arc<Kept>>,
+    /// What the world was made of.
+    pub feeds: Feeds,
 }
 
 /// Brings the world of the snapshot back. A snapshot that cannot be used is as good as none; the log says why.
@@ -51,7 +51,7 @@ pub fn restore(control: &mut ControlSettings, link: &Link) -> Option<(Replica, T
     }
     control.public_key = Some(found.public_key);
     let (revision, confirmed) = (found.revision, found.confirmed);
-    let restored = Replica::restored(revision, found.tenants);
+    let restored = Replica::restored(revision, found.feeds);
     link.heard(confirmed);
     link.has_world();
     tracing::info!(revision, %confirmed, "Starting with the snapshot's world, revision {revision}");
@@ -112,7 +112,7 @@ async fn write(
         revision: content.revision,
         public_key: content.public_key,
         confirmed,
-        tenants: content.tenants.clone(),
+        feeds: content.feeds.clone(),
     };
     let writing = move || snapshot::write(&path, &identity, &snapshot);
     tokio::task::spawn_blocking(writing).await.map_err(std::io::Error::other)?
@@ -152,7 +152,7 @@ mod tests {
             send.send_replace(Some(Arc::new(Latest {
                 revision,
                 public_key: fixture::control_key().public(),
-                tenants: fixture::replica(&[Feed::new("ten_a")]).kept(),
+                feeds: fixture::replica(&[Feed::new("ten_a")]).kept(),
             })));
         }
         while !path.exists() {
@@ -183,7 +183,7 @@ mod tests {
         send.send_replace(Some(Arc::new(Latest {
             revision: 8,
             public_key: fixture::control_key().public(),
-            tenants: fixture::replica(&[Feed::new("ten_a")]).kept(),
+            feeds: fixture::replica(&[Feed::new("ten_a")]).kept(),
         })));
         drop(send);
         keep(path, control.identity.clone(), link, latest).await;

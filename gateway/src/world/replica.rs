@@ -15,6 +15,7 @@ use tollgate_contract::{
     document,
     feed::TenantFeed,
     ids::{ApiKeyId, TenantId},
+    price_book::PriceBook,
     world::{HashedKey, Tenant, World},
 };
 
@@ -26,6 +27,18 @@ pub struct Replica {
     made: bool,
     /// The feed of every tenant in the world, for the snapshot.
     kept: BTreeMap<TenantId, Arc<Kept>>,
+    /// The price book that tenants are read with, and the document that it was read from.
+    price_book: Arc<PriceBook>,
+    price_document: Arc<str>,
+}
+
+/// What a world was made of.
+#[derive(Debug, Default, Clone)]
+pub struct Feeds {
+    /// The feeds of all tenants.
+    pub tenants: Vec<Arc<Kept>>,
+    /// The price book's document.
+    pub price_book: Arc<str>,
 }
 
 /// A tenant's feed that made it into the world.
@@ -46,6 +59,8 @@ pub struct Taken {
     pub rejected: Vec<(TenantId, String)>,
     /// API keys whose hash another one has.
     pub refused: Vec<(TenantId, ApiKeyId)>,
+    /// The first mistake of a price book that has some. The one before stays.
+    pub price_mistake: Option<String>,
 }
 
 /// The control plane is at an earlier revision than this node: it was restored from a backup, or somebody plays old
@@ -64,11 +79,12 @@ pub struct Replay {
 
 impl Replica {
     /// The copy as a snapshot has it.
-    pub fn restored(revision: u64, kept: Vec<Arc<Kept>>) -> (Self, Taken) {
+    pub fn restored(revision: u64, feeds: Feeds) -> (Self, Taken) {
         let mut replica = Self::default();
-        let changes = kept.into_iter().map(|kept| (kept.revision, Next::Is(kept)));
+        let price_mistake = replica.take_prices(feeds.price_book);
+        let changes = feeds.tenants.into_iter().map(|kept| (kept.revision, Next::Is(kept)));
         let taken = replica.apply(revision, false, changes.collect());
-        (replica, taken)
+        (replica, Taken { price_mistake, ..taken })
     }
 
     /// The world as it is now.
@@ -82,8 +98,9 @@ impl Replica {
     }
 
     /// What a snapshot needs.
-    pub fn kept(&self) -> Vec<Arc<Kept>> {
-        self.kept.values().cloned().collect()
+    pub fn kept(&self) -> Feeds {
+        let tenants = self.kept.values().cloned().collect();
+        Feeds { tenants, price_book: self.price_document.clone() }
     }
 
     /// Takes a batch. The same revision again is fine: a connection may begin with what the last one ended with.
@@ -92,11 +109,42 @@ impl Replica {
             return Err(Replay { sent: batch.revision, own });
         }
         let revision = batch.revision;
-        let next = |change| match change {
-            Change::Is(feed) => (revision, Next::Is(Arc::new(Kept { revision, feed }))),
-            Change::Gone(tenant) => (revision, Next::Gone(tenant)),
-        };
-        Ok(self.apply(revision, batch.whole, batch.changes.into_iter().map(next).collect()))
+        let (mut changes, mut prices) = (Vec::with_capacity(batch.changes.len()), None);
+        for change in batch.changes {
+            match change {
+                Change::Is(feed) => {
+                    changes.push((revision, Next::Is(Arc::new(Kept { revision, feed }))));
+                }
+                Change::Gone(tenant) => changes.push((revision, Next::Gone(tenant))),
+                Change::PriceBook(document) => prices = Some(document),
+            }
+        }
+        if batch.whole {
+            prices.get_or_insert_default();
+        }
+        let mut price_mistake = None;
+        if let Some(document) = prices.filter(|document| **document != *self.price_document) {
+            price_mistake = self.take_prices(document.into());
+            // Models were looked up when their tenants were read: those that did not change are read again.
+            let changed: BTreeSet<&TenantId> = changes.iter().map(|(_, next)| next.of()).collect();
+            let others = self.kept.iter().filter(|(id, _)| !batch.whole && !changed.contains(id));
+            let again: Vec<_> =
+                others.map(|(_, kept)| (kept.revision, Next::Is(kept.clone()))).collect();
+            changes.extend(again);
+        }
+        Ok(Taken { price_mistake, ..self.apply(revision, batch.whole, changes) })
+    }
+
+    /// Takes a price book. What is returned is its first mistake: then the one before stays.
+    fn take_prices(&mut self, document: Arc<str>) -> Option<String> {
+        match document::read_price_book(&document) {
+            Ok(book) => {
+                self.price_book = Arc::new(book);
+                self.price_document = document;
+                None
+            }
+            Err(problems) => Some(first(&problems)),
+        }
     }
 
     fn apply(&mut self, revision: u64, whole: bool, changes: Vec<(u64, Next)>) -> Taken {
@@ -125,7 +173,7 @@ impl Replica {
             }
             // One tenant's mistake must not keep all others from their changes. It keeps its last good state, and what
             // was revoked of it since then is refused by the marks in Redis, which are compared to the tenant's revision.
-            match tenant_of(&feed.feed, revision) {
+            match tenant_of(&feed.feed, revision, &self.price_book) {
                 Ok((tenant, keys)) => {
                     let doubles = next.put(tenant, keys);
                     refused.extend(doubles.iter().map(|key| (id.clone(), key.id.clone())));
@@ -138,13 +186,18 @@ impl Replica {
         self.world = next.clone();
         self.kept = kept;
         self.made = true;
-        Taken { world: next, rejected, refused }
+        Taken { world: next, rejected, refused, price_mistake: None }
     }
 }
 
 impl Taken {
     /// Says what did not get into the world, for somebody to mend it.
     pub fn tell(&self, metrics: &Metrics) {
+        if let Some(mistake) = &self.price_mistake {
+            tracing::error!(
+                "The price book that the control plane sent is not taken, the one before stays: {mistake}"
+            );
+        }
         for (tenant, mistake) in &self.rejected {
             metrics.tenant_rejected();
             tracing::error!(
@@ -166,18 +219,32 @@ enum Next {
     Gone(TenantId),
 }
 
+impl Next {
+    fn of(&self) -> &TenantId {
+        match self {
+            Self::Is(kept) => &kept.feed.tenant,
+            Self::Gone(tenant) => tenant,
+        }
+    }
+}
+
+fn first(problems: &[document::Problem]) -> String {
+    problems.first().map_or_else(|| "it has mistakes".to_owned(), ToString::to_string)
+}
+
 /// The tenant that a feed describes. The error is the first mistake.
-fn tenant_of(feed: &TenantFeed, revision: u64) -> Result<(Arc<Tenant>, Vec<HashedKey>), String> {
-    let first = |problems: Vec<document::Problem>| {
-        problems.first().map_or_else(|| "it has mistakes".to_owned(), ToString::to_string)
-    };
-    let document = document::read(&feed.document).map_err(first)?;
+fn tenant_of(
+    feed: &TenantFeed,
+    revision: u64,
+    price_book: &Arc<PriceBook>,
+) -> Result<(Arc<Tenant>, Vec<HashedKey>), String> {
+    let document = document::read(&feed.document).map_err(|problems| first(&problems))?;
     if !document.tenants.keys().eq([feed.tenant.as_str()]) {
         return Err("it must have the table of this tenant and of no other".to_owned());
     }
-    let mut secrets = FeedSecrets { feed };
-    let mut world =
-        document::world_from(&document, &feed.document, revision, &mut secrets).map_err(first)?;
+    let mut secrets = FeedSecrets { feed, price_book };
+    let mut world = document::world_from(&document, &feed.document, revision, &mut secrets)
+        .map_err(|problems| first(&problems))?;
     if let Some(private) = private_addresses(&world).into_iter().next() {
         return Err(private);
     }
@@ -190,6 +257,7 @@ fn tenant_of(feed: &TenantFeed, revision: u64) -> Result<(Arc<Tenant>, Vec<Hashe
 mod tests {
     use super::*;
     use crate::world::fixture::{self, Feed, change, replica};
+    use tollgate_contract::route::Target;
 
     fn tenants(world: &World) -> Vec<&str> {
         world.tenants.keys().map(TenantId::as_str).collect()
@@ -221,7 +289,7 @@ mod tests {
         let whole = fixture::batch(world.revision + 1, true, &[Feed::new("ten_c")], &[]);
         let world = replica.take(whole).unwrap().world;
         assert_eq!((tenants(&world), keys(&world)), (vec!["ten_c"], vec![]));
-        assert_eq!(replica.kept().len(), 1);
+        assert_eq!(replica.kept().tenants.len(), 1);
     }
 
     #[test]
@@ -261,7 +329,11 @@ mod tests {
             assert_eq!(tenants(&taken.world), ["ten_a", "ten_c"]);
             assert_eq!(keys(&taken.world), ["key_a"]);
             assert_eq!(taken.world.tenants["ten_a"].revision, revision - 1);
-            assert_eq!(replica.kept()[0].revision, revision - 1, "the snapshot keeps it too");
+            assert_eq!(
+                replica.kept().tenants[0].revision,
+                revision - 1,
+                "the snapshot keeps it too"
+            );
         }
     }
 
@@ -292,5 +364,45 @@ mod tests {
         assert_eq!((budget.id.as_str(), budget.name.as_str()), ("bud_1", "daily"));
         let key = replica.world().api_keys.values().next().unwrap();
         assert!(budget.scope.covers_caller(None, None, &key.id));
+    }
+
+    #[test]
+    fn a_new_price_book_reaches_tenants_that_did_not_change_and_a_bad_one_nobody() {
+        let book = |input: &str| {
+            Change::PriceBook(format!(
+                "[[models]]\nkind = \"openai\"\nmodel = \"gpt-4o\"\nprice = {{ input = \"{input}\", output = \"1\" }}"
+            ))
+        };
+        let input = |world: &World| {
+            let upstreams = &world.tenants["ten_a"].upstreams;
+            let model = upstreams.model(&Target::parse("openai/gpt-4o").unwrap());
+            model.price.as_ref().unwrap().rates.input.to_string()
+        };
+        let prices = |revision, whole, changes| Batch {
+            revision,
+            whole,
+            changes,
+            key: fixture::control_key().public(),
+        };
+        let document = "[providers.openai]\nkind = \"openai\"\n[routes.r]\ntargets = [{ use = \"openai/gpt-4o\" }]\n\
+                        [tenants.ten_a]\n";
+        let mut replica = replica(&[Feed::new("ten_a").document(document)]);
+        assert_eq!(input(replica.world()), "2.50", "the catalog's");
+        let came_with = replica.world().tenants["ten_a"].revision;
+
+        let taken = replica.take(prices(2, false, vec![book("7")])).unwrap();
+        assert_eq!((input(&taken.world).as_str(), taken.price_mistake), ("7.00", None));
+        assert_eq!(taken.world.tenants["ten_a"].revision, came_with, "the tenant itself is older");
+
+        let bad = replica.take(prices(3, false, vec![book("a lot")])).unwrap();
+        assert!(bad.price_mistake.unwrap().contains("price.input"));
+        assert_eq!(input(&bad.world), "7.00");
+
+        let (restored, taken) = Replica::restored(3, replica.kept());
+        assert_eq!((input(restored.world()).as_str(), taken.price_mistake), ("7.00", None));
+
+        let tenant = Change::Is(Feed::new("ten_a").document(document).frame());
+        let whole = replica.take(prices(4, true, vec![tenant])).unwrap();
+        assert_eq!(input(&whole.world), "2.50", "a whole world without a price book has none");
     }
 }

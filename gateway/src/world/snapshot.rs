@@ -1,6 +1,6 @@
 //! The last good world on disk, sealed for this node: enough to start from while the control plane is away.
 
-use super::replica::Kept;
+use super::replica::{Feeds, Kept};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -26,8 +26,8 @@ pub struct Snapshot {
     pub public_key: PublicKey,
     /// When the control plane last confirmed it.
     pub confirmed: Timestamp,
-    /// The feeds of all tenants.
-    pub tenants: Vec<Arc<Kept>>,
+    /// What the world was made of.
+    pub feeds: Feeds,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -36,6 +36,8 @@ struct Content {
     public_key: String,
     confirmed_ms: i64,
     tenants: Vec<Arc<Kept>>,
+    #[serde(default)]
+    price_book: Arc<str>,
 }
 
 /// Why a snapshot cannot be used.
@@ -68,7 +70,7 @@ pub fn read(path: &Path, identity: &NodeIdentity) -> Result<Option<Snapshot>, Sn
         public_key: PublicKey::from_hex(&content.public_key).ok_or(SnapshotError::Format)?,
         confirmed: Timestamp::from_millisecond(content.confirmed_ms)
             .map_err(|_| SnapshotError::Format)?,
-        tenants: content.tenants,
+        feeds: Feeds { tenants: content.tenants, price_book: content.price_book },
     }))
 }
 
@@ -78,7 +80,8 @@ pub fn write(path: &Path, identity: &NodeIdentity, snapshot: &Snapshot) -> io::R
         revision: snapshot.revision,
         public_key: snapshot.public_key.to_hex(),
         confirmed_ms: snapshot.confirmed.as_millisecond(),
-        tenants: snapshot.tenants.clone(),
+        tenants: snapshot.feeds.tenants.clone(),
+        price_book: snapshot.feeds.price_book.clone(),
     };
     let text = Zeroizing::new(serde_json::to_vec(&content)?);
     let fingerprint = identity.fingerprint();
@@ -123,7 +126,7 @@ mod tests {
             revision: 7,
             public_key: fixture::control_key().public(),
             confirmed: "2026-11-25T12:00:00Z".parse().unwrap(),
-            tenants: replica.kept(),
+            feeds: replica.kept(),
         }
     }
 
@@ -139,9 +142,9 @@ mod tests {
         let found = read(&path, &identity).unwrap().unwrap();
         assert_eq!((found.revision, found.confirmed), (7, written.confirmed));
         assert_eq!(found.public_key, written.public_key);
-        let (replica, taken) = Replica::restored(found.revision, found.tenants);
+        let (replica, taken) = Replica::restored(found.revision, found.feeds);
         assert_eq!((replica.revision(), taken.rejected.len()), (Some(7), 0));
-        assert_eq!(taken.world.tenants["ten_a"].revision, written.tenants[0].revision);
+        assert_eq!(taken.world.tenants["ten_a"].revision, written.feeds.tenants[0].revision);
         assert_eq!(taken.world.api_keys.len(), 1);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let bytes = fs::read(&path).unwrap();

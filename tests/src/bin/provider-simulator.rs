@@ -9,11 +9,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tollgate_tests::simulator::Simulator;
 
-/// An OpenAI-shaped provider for tests and demos: slow, wrong or broken on request.
+/// Model providers for tests and demos: slow, wrong or broken on request.
 ///
-/// Point a client at http://ADDRESS/v1, or at http://ADDRESS/NAME/v1 to play several providers.
-/// Choose faults in the model name, as in `sim-large--first_byte=3000--gap=20--tokens=50`, or with
-/// the request header `x-simulate: status=429; percent=30`.
+/// Point a client at http://ADDRESS, or at http://ADDRESS/NAME to play several providers, where it
+/// would have the provider's own host. The path that follows chooses the format. Choose faults in the
+/// model name, as in `sim-large--first_byte=3000--gap=20--tokens=50`, or with the request header
+/// `x-simulate: status=429; percent=30`.
 #[derive(Debug, Parser)]
 #[command(name = "provider-simulator", version, after_long_help = DIRECTIVES)]
 struct Options {
@@ -26,18 +27,32 @@ struct Options {
 }
 
 const DIRECTIVES: &str = "\
+Formats:
+  OpenAI            /v1/chat/completions, /v1/embeddings, /v1/models
+  Anthropic         /v1/messages, /v1/messages/count_tokens, /v1/models
+  Amazon Bedrock    /model/ID/converse, /model/ID/converse-stream, /model/ID/invoke; signed with
+                    AKIDEXAMPLE and wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY, or with a bearer key
+  Cohere            /v2/chat, /v2/embed, /v2/rerank
 Answers:
   tokens=N          output tokens (16), never more than the request allows
-  cached=N          prompt tokens that came from a cache
-  reasoning=N       reasoning tokens on top
+  cached=N          N of the prompt's tokens came from a cache
+  cache_read=N, cache_write=N, cache_write_1h=N
+                    tokens on top of the prompt that a cache served or took
+  reasoning=N       reasoning tokens on top, which the answer does not show
+  thinking=N, redacted_thinking[=N], omitted_thinking
+                    reasoning that it shows, signed; or what stands in its place (not OpenAI)
   tools[=N]         call N of the request's tools
+  preamble=N        N words of text before the calls (not OpenAI)
+  stop=WORD         the format's own word for why the answer ended
+  unicode           characters of two to four bytes among the words
   big=KB            text of that size in one chunk
   strict            refuse unknown request fields
 Pace:
   first_byte=MS     delay before the response head
   head_first        send the head at once; the delay then holds back the first event
   gap=MS            pause before each chunk
-  crlf, split       SSE lines end with CRLF; flush byte by byte
+  tells_usage       a stream ends with its usage although nobody asked for it
+  crlf, split[=N]   SSE lines end with CRLF; flush after every N bytes (1)
 Faults (N counts chunks with content; 0 is before the first event, or any byte for reset):
   hang              never answer
   slow=MS           a further delay before the response head
@@ -46,9 +61,11 @@ Faults (N counts chunks with content; 0 is before the first event, or any byte f
   reset[=N]         RST
   truncate=N        close in the middle of the HTTP message
   end=N             end the HTTP message without finish or [DONE]
+  half=N            the same after half of an event
   stall=N           silence for ever
-  garbage[=N]       an HTML page, or a line of broken JSON
+  garbage[=N]       an HTML page, or an event that cannot be read
   error=N           an error event in the stream
+  error_type=WORD   the format's own word for that error
   drip              one byte per second
   usage=none|negative|cumulative, usage_factor=X
   percent=P         show the fault to P% of the requests only

@@ -46,6 +46,17 @@ pub fn events(body: Body) -> Response<Body> {
     response
 }
 
+/// The head of a stream of Amazon's binary frames.
+pub fn frames(body: Body) -> Response<Body> {
+    let content_type = HeaderValue::from_static("application/vnd.amazon.eventstream");
+    with_type(StatusCode::OK, content_type, body)
+}
+
+/// The head of an array that comes in pieces.
+pub fn array(body: Body) -> Response<Body> {
+    with_type(StatusCode::OK, JSON, body)
+}
+
 /// The answer to a call as one document, cut short if its directives say so.
 pub fn document(call: Call, document: &impl Serialize) -> Response<Body> {
     let mut bytes = Bytes::from(serde_json::to_vec(document).unwrap_or_default());
@@ -55,7 +66,7 @@ pub fn document(call: Call, document: &impl Serialize) -> Response<Body> {
         Some(Fault::Reset(_)) => (Some(CutBy::Reset(call.switch)), promised),
         Some(Fault::Truncate(_)) => (Some(CutBy::Close), promised),
         // The message is whole, but its JSON is not.
-        Some(Fault::Garbage(_) | Fault::End(_)) => (None, half),
+        Some(Fault::Garbage(_) | Fault::End(_) | Fault::Half(_)) => (None, half),
         _ => (None, promised),
     };
     let good = cut.is_none() && length == promised;

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::tokens::PromptTokens;
+
 /// All bills of the process, by provider and model.
 #[derive(Debug, Default)]
 pub struct Bill {
@@ -22,8 +24,13 @@ pub struct BillRow {
     cancelled: AtomicU64,
     prompt_tokens: AtomicU64,
     cached_tokens: AtomicU64,
+    cache_write_5m_tokens: AtomicU64,
+    cache_write_1h_tokens: AtomicU64,
     completion_tokens: AtomicU64,
     reasoning_tokens: AtomicU64,
+    unbilled_input_tokens: AtomicU64,
+    unbilled_output_tokens: AtomicU64,
+    search_units: AtomicU64,
 }
 
 /// A reading of the whole bill.
@@ -46,14 +53,24 @@ pub struct Charges {
     pub failed: u64,
     /// Left by the client.
     pub cancelled: u64,
-    /// Charged when generation starts; includes the cached ones.
+    /// Charged when generation starts: all buckets of the prompt.
     pub prompt_tokens: u64,
     /// The part of the prompt that was read from a cache.
     pub cached_tokens: u64,
+    /// The part of the prompt that was written to a cache for five minutes.
+    pub cache_write_5m_tokens: u64,
+    /// The part of the prompt that was written to a cache for an hour.
+    pub cache_write_1h_tokens: u64,
     /// Charged as they are handed to the socket; includes reasoning.
     pub completion_tokens: u64,
     /// The part of the completion that was reasoning.
     pub reasoning_tokens: u64,
+    /// Input that is counted but not charged, on top of the prompt.
+    pub unbilled_input_tokens: u64,
+    /// Output that is counted but not charged, on top of the completion.
+    pub unbilled_output_tokens: u64,
+    /// Searches, of which a rerank is one for each hundred documents.
+    pub search_units: u64,
 }
 
 /// How a request ended.
@@ -134,10 +151,12 @@ impl BillRow {
         );
     }
 
-    /// Charges a prompt, of which `cached` tokens came from a cache.
-    pub fn charge_prompt(&self, tokens: u64, cached: u64) {
-        add(&self.prompt_tokens, tokens);
-        add(&self.cached_tokens, cached);
+    /// Charges a prompt.
+    pub fn charge_prompt(&self, tokens: PromptTokens) {
+        add(&self.prompt_tokens, tokens.total());
+        add(&self.cached_tokens, tokens.cache_read);
+        add(&self.cache_write_5m_tokens, tokens.cache_write_5m);
+        add(&self.cache_write_1h_tokens, tokens.cache_write_1h);
     }
 
     /// Charges output.
@@ -151,6 +170,17 @@ impl BillRow {
         add(&self.reasoning_tokens, tokens);
     }
 
+    /// Counts tokens that a provider tells apart from those that it charges.
+    pub fn count_unbilled(&self, input: u64, output: u64) {
+        add(&self.unbilled_input_tokens, input);
+        add(&self.unbilled_output_tokens, output);
+    }
+
+    /// Charges searches.
+    pub fn charge_searches(&self, units: u64) {
+        add(&self.search_units, units);
+    }
+
     fn read(&self) -> Charges {
         Charges {
             requests: self.requests.load(Ordering::Acquire),
@@ -161,7 +191,20 @@ impl BillRow {
             cached_tokens: self.cached_tokens.load(Ordering::Acquire),
             completion_tokens: self.completion_tokens.load(Ordering::Acquire),
             reasoning_tokens: self.reasoning_tokens.load(Ordering::Acquire),
+            cache_write_5m_tokens: self.cache_write_5m_tokens.load(Ordering::Acquire),
+            cache_write_1h_tokens: self.cache_write_1h_tokens.load(Ordering::Acquire),
+            unbilled_input_tokens: self.unbilled_input_tokens.load(Ordering::Acquire),
+            unbilled_output_tokens: self.unbilled_output_tokens.load(Ordering::Acquire),
+            search_units: self.search_units.load(Ordering::Acquire),
         }
+    }
+}
+
+impl Charges {
+    /// The prompt without what a cache served or took: with the three cache buckets, all of it.
+    pub const fn uncached_tokens(&self) -> u64 {
+        let cached = self.cached_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens;
+        self.prompt_tokens - cached
     }
 }
 
@@ -175,6 +218,11 @@ impl AddAssign for Charges {
         self.cached_tokens += other.cached_tokens;
         self.completion_tokens += other.completion_tokens;
         self.reasoning_tokens += other.reasoning_tokens;
+        self.cache_write_5m_tokens += other.cache_write_5m_tokens;
+        self.cache_write_1h_tokens += other.cache_write_1h_tokens;
+        self.unbilled_input_tokens += other.unbilled_input_tokens;
+        self.unbilled_output_tokens += other.unbilled_output_tokens;
+        self.search_units += other.search_units;
     }
 }
 
@@ -189,12 +237,15 @@ mod tests {
     #[test]
     fn providers_and_models_have_their_own_rows() {
         let bill = Bill::default();
-        bill.row("alpha", "large").charge_prompt(10, 4);
+        let prompt =
+            PromptTokens { uncached: 3, cache_read: 4, cache_write_5m: 2, cache_write_1h: 1 };
+        bill.row("alpha", "large").charge_prompt(prompt);
         bill.row("alpha", "large").charge_reasoning(2);
         bill.row("beta", "large").charge_completion(5);
 
         let reading = bill.read();
-        assert_eq!(reading.providers["alpha"]["large"].prompt_tokens, 10);
+        let charges = reading.providers["alpha"]["large"];
+        assert_eq!((charges.prompt_tokens, charges.uncached_tokens()), (10, 3));
         assert_eq!(reading.providers["alpha"]["large"].completion_tokens, 2);
         assert_eq!(reading.providers["beta"]["large"].completion_tokens, 5);
         assert_eq!(reading.total.completion_tokens, 7);

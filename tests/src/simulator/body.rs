@@ -72,8 +72,8 @@ pub fn whole(bytes: impl Into<Bytes>) -> Body {
 pub fn paced(frames: Frames, directives: &Directives) -> Body {
     let pace = if directives.drip {
         Pace::Drip
-    } else if directives.split {
-        Pace::Split
+    } else if let Some(bytes) = directives.split {
+        Pace::Split(bytes)
     } else {
         Pace::Whole
     };
@@ -93,7 +93,7 @@ struct Outbound {
 
 enum Pace {
     Whole,
-    Split,
+    Split(usize),
     Drip,
 }
 
@@ -110,7 +110,7 @@ impl Outbound {
         }
         let bytes = match self.pace {
             Pace::Whole => std::mem::take(&mut self.pending),
-            Pace::Split => self.pending.split_to(1),
+            Pace::Split(bytes) => self.pending.split_to(bytes.min(self.pending.len())),
             Pace::Drip => {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 self.pending.split_to(1)

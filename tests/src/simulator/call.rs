@@ -11,10 +11,10 @@ use super::answers;
 use super::bill::Outcome;
 use super::body::{Body, Cut};
 use super::directives::{Directives, Fault};
-use super::errors::ApiError;
 use super::progress::Progress;
-use super::requests::Record;
+use super::provider_error::ProviderError;
 use super::state::State;
+use super::visit::Visit;
 use super::wire::ResetSwitch;
 
 /// A call in progress.
@@ -24,6 +24,8 @@ pub struct Call {
     pub body: Map<String, Value>,
     /// The model as requested, which the answer repeats.
     pub requested: String,
+    /// The model without directives.
+    pub name: String,
     /// What the model's name and the header ask for.
     pub directives: Directives,
     /// Charges the bill; letting go of it ends the call.
@@ -32,68 +34,44 @@ pub struct Call {
     pub switch: ResetSwitch,
     /// The number of the request, for ids.
     pub number: u64,
-    name: String,
-}
-
-/// What the door knows of a request when it turns it into a call.
-#[derive(Debug)]
-pub struct Arrival<'a> {
-    /// What was recorded.
-    pub record: &'a Arc<Record>,
-    /// The raw body.
-    pub body: &'a [u8],
-    /// The header `x-simulate`.
-    pub simulate: Option<&'a str>,
-    /// Ends the connection by RST.
-    pub switch: ResetSwitch,
-    /// The number of the request.
-    pub number: u64,
 }
 
 impl Call {
-    /// Reads the model and its directives; from here on the request is on the bill.
-    pub fn begin(state: &State, arrival: Arrival<'_>) -> Result<Self, ApiError> {
-        let Ok(Value::Object(body)) = serde_json::from_slice(arrival.body) else {
-            return Err(ApiError::not_json());
-        };
-        let Some(requested) =
-            body.get("model").and_then(Value::as_str).filter(|model| !model.is_empty())
-        else {
-            let message = "you must provide a model parameter";
-            return Err(ApiError::invalid("model", Some("missing_required_parameter"), message));
-        };
-        let requested = requested.to_owned();
-        let not_understood = |unknown: super::directives::UnknownDirective| {
-            ApiError::invalid("model", Some("unknown_directive"), unknown.to_string())
-        };
-        let (name, mut directives) = Directives::of_model(&requested).map_err(not_understood)?;
-        directives.add_header(arrival.simulate.unwrap_or_default()).map_err(not_understood)?;
-        let provider = &arrival.record.provider;
+    /// Reads the directives; from here on the request is on the bill.
+    pub fn begin<E: ProviderError>(
+        state: &State,
+        visit: &Visit<'_>,
+        requested: String,
+        body: Map<String, Value>,
+    ) -> Result<Self, E> {
+        let understood = Directives::of_model(&requested).and_then(|(name, mut directives)| {
+            directives.add_header(visit.simulate())?;
+            Ok((name.to_owned(), directives))
+        });
+        let (name, mut directives) =
+            understood.map_err(|unknown| E::unknown_directive(&unknown))?;
         if let Some(percent) = directives.percent
-            && !state.faults_now(provider, &requested, percent)
+            && !state.faults_now(visit.provider, &requested, percent)
         {
             directives = directives.without_faults();
         }
-        let row = state.bill.row(provider, name);
-        let progress =
-            Progress::begin(Arc::clone(&state.requests), Arc::clone(arrival.record), name, row);
-        let name = name.to_owned();
-        Ok(Self {
-            body,
-            requested,
-            directives,
-            progress,
-            switch: arrival.switch,
-            number: arrival.number,
-            name,
-        })
+        let row = state.bill.row(visit.provider, &name);
+        let (log, record) = (Arc::clone(&state.requests), Arc::clone(visit.record));
+        let progress = Progress::begin(log, record, &name, row);
+        let switch = visit.switch.clone();
+        Ok(Self { body, requested, name, directives, progress, switch, number: visit.number })
     }
 
-    /// Shows the faults in whose face nothing is generated or charged.
-    pub async fn fault_instead(&mut self) -> Result<Option<Response<Body>>, Cut> {
+    /// Shows the faults in whose face nothing is generated or charged. A stream tells of an error
+    /// in its midst; a plain answer can only be one.
+    pub async fn fault_instead<E: ProviderError>(
+        &mut self,
+        stream: bool,
+    ) -> Result<Option<Response<Body>>, Cut> {
         let response = match self.directives.fault {
             Some(Fault::Hang) => future::pending().await,
-            Some(Fault::Refuse(refusal)) => answers::error(&ApiError::refusal(refusal, &self.name)),
+            Some(Fault::Refuse(refusal)) => E::refusal(refusal, &self.name).response(self.number),
+            Some(Fault::Error(_)) if !stream => E::failure(&self.directives).response(self.number),
             Some(Fault::Page) => answers::page(),
             Some(Fault::Reset(0)) => {
                 self.wait().await;
@@ -117,8 +95,8 @@ impl Call {
     }
 
     /// Ends the call with an error.
-    pub fn refuse(mut self, error: &ApiError) -> Response<Body> {
+    pub fn refuse(mut self, error: &impl ProviderError) -> Response<Body> {
         self.progress.is(Outcome::Failed);
-        answers::error(error)
+        error.response(self.number)
     }
 }

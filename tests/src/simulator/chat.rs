@@ -5,17 +5,16 @@ use std::future;
 use hyper::Response;
 use serde_json::{Value, json};
 
-use super::answers;
-use super::body::{self, Body, Cut, Frames};
+use super::body::{Body, Cut};
 use super::call::Call;
 use super::chat_request::ChatRequest;
+use super::chat_stream::ChatStream;
 use super::chunks::Chunks;
 use super::directives::Fault;
 use super::errors::ApiError;
 use super::identity::Identity;
 use super::plan::{self, Plan};
-use super::stream_answer::StreamAnswer;
-use super::usage;
+use super::{answers, stream_answer, usage};
 
 /// Answers a chat.
 pub async fn answer(mut call: Call) -> Result<Response<Body>, Cut> {
@@ -23,16 +22,12 @@ pub async fn answer(mut call: Call) -> Result<Response<Body>, Cut> {
         Ok(request) => request,
         Err(error) => return Ok(call.refuse(&error)),
     };
-    if let Some(response) = call.fault_instead().await? {
+    if let Some(response) = call.fault_instead::<ApiError>(request.stream).await? {
         return Ok(response);
-    }
-    if let (false, Some(Fault::Error(_))) = (request.stream, call.directives.fault) {
-        call.wait().await;
-        return Ok(call.refuse(&ApiError::server_error()));
     }
     let plan = Plan::new(&request, &call.directives);
     // The provider starts to work now, however long its first byte takes.
-    call.progress.bill().charge_prompt(plan.counts.prompt, plan.counts.cached);
+    call.progress.bill().charge_prompt(plan.counts.prompt);
     if request.stream {
         Ok(stream(call, &request, plan).await)
     } else {
@@ -45,8 +40,8 @@ async fn stream(call: Call, request: &ChatRequest, plan: Plan) -> Response<Body>
         call.wait().await;
     }
     let chunks = Chunks::new(plan, Identity::new(call.number), request, &call.directives);
-    let stream = StreamAnswer::new(chunks, call.directives.clone(), call.progress, call.switch);
-    answers::events(body::paced(Frames::Stream(Box::new(stream)), &call.directives))
+    let stream = ChatStream::new(chunks, call.directives.clone());
+    answers::events(stream_answer::body(call, stream))
 }
 
 async fn plain(call: Call, request: &ChatRequest, plan: &Plan) -> Response<Body> {

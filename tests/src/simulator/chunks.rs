@@ -53,7 +53,7 @@ struct Chunk<'a> {
     model: &'a str,
     service_tier: &'static str,
     system_fingerprint: &'static str,
-    choices: Vec<Choice>,
+    choices: Vec<Choice<'a>>,
     // Absent, null or there: three different things on this wire.
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<Option<ChatUsage>>,
@@ -62,11 +62,11 @@ struct Chunk<'a> {
 }
 
 #[derive(Serialize)]
-struct Choice {
+struct Choice<'a> {
     index: usize,
     delta: Value,
     logprobs: Option<()>,
-    finish_reason: Option<&'static str>,
+    finish_reason: Option<&'a str>,
 }
 
 impl Chunks {
@@ -82,7 +82,8 @@ impl Chunks {
             identity,
             model: request.model.clone(),
             service_tier: request.service_tier,
-            include_usage: request.include_usage && directives.usage != UsageReport::None,
+            include_usage: (request.include_usage || directives.tells_usage)
+                && directives.usage != UsageReport::None,
             usage_everywhere: directives.usage == UsageReport::Cumulative,
             obfuscation: request.include_obfuscation,
             line_end: if directives.crlf { "\r\n" } else { "\n" },
@@ -124,13 +125,13 @@ impl Chunks {
         let (choices, counts) = match event {
             Event::Done => return self.line(b"[DONE]"),
             Event::Usage => (vec![], Some(self.plan.counts)),
-            Event::Role(choice) => (vec![self.choice(choice, self.role(), None)], None),
+            Event::Role(choice) => (vec![chosen(choice, self.role(), None)], None),
             Event::Piece { choice, index } => {
                 let delta = self.delta(choice, &self.plan.piece(choice, index).part);
-                (vec![self.choice(choice, delta, None)], None)
+                (vec![chosen(choice, delta, None)], None)
             }
             Event::Finish(choice) => {
-                (vec![self.choice(choice, json!({}), Some(self.plan.finish_reason))], None)
+                (vec![chosen(choice, json!({}), Some(&self.plan.finish_reason))], None)
             }
         };
         let counts = counts.or(self.usage_everywhere.then_some(so_far));
@@ -161,10 +162,6 @@ impl Chunks {
         format!(": waiting{0}{0}", self.line_end).into_bytes()
     }
 
-    fn choice(&self, index: usize, delta: Value, finish_reason: Option<&'static str>) -> Choice {
-        Choice { index, delta, logprobs: None, finish_reason }
-    }
-
     fn role(&self) -> Value {
         let content = if self.plan.tool_calls.is_empty() { json!("") } else { Value::Null };
         json!({ "role": "assistant", "content": content, "refusal": null })
@@ -193,6 +190,10 @@ impl Chunks {
         };
         json!({ "tool_calls": [call] })
     }
+}
+
+const fn chosen(index: usize, delta: Value, finish_reason: Option<&str>) -> Choice<'_> {
+    Choice { index, delta, logprobs: None, finish_reason }
 }
 
 #[cfg(test)]

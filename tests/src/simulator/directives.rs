@@ -24,24 +24,46 @@ pub struct Directives {
     pub tokens: u64,
     /// Call this many of the request's tools.
     pub tools: Option<usize>,
-    /// Prompt tokens to report and bill as read from a cache.
+    /// Words of text before the tool calls.
+    pub preamble: Option<usize>,
+    /// Tokens of the request's prompt to report and bill as read from a cache.
     pub cached: u64,
-    /// Reasoning tokens to add to the completion.
+    /// Tokens read from a cache on top of the request's prompt.
+    pub cache_read: u64,
+    /// Tokens written to a cache for five minutes, on top of the request's prompt.
+    pub cache_write: u64,
+    /// The same for an hour.
+    pub cache_write_1h: u64,
+    /// Reasoning tokens to add to the completion, which the answer does not show.
     pub reasoning: u64,
+    /// Reasoning tokens to show as signed thinking, in formats that have it.
+    pub thinking: Option<u64>,
+    /// Reasoning tokens to show as redacted thinking, in formats that have it.
+    pub redacted_thinking: u64,
+    /// Sign thinking, but leave out its text.
+    pub omitted_thinking: bool,
+    /// The format's own word for why the answer ended, whatever the truth.
+    pub stop: Option<String>,
+    /// Characters of two to four bytes among the words.
+    pub unicode: bool,
     /// Answer with this many KiB of text in one chunk.
     pub big_kb: Option<usize>,
     /// Send the body as one byte per second.
     pub drip: bool,
-    /// Flush the body byte by byte.
-    pub split: bool,
+    /// Flush the body in pieces of so many bytes.
+    pub split: Option<usize>,
     /// End SSE lines with CRLF.
     pub crlf: bool,
+    /// Whether a stream ends with its usage although nobody asked for it.
+    pub tells_usage: bool,
     /// Refuse unknown request fields.
     pub strict: bool,
     /// How the reported usage differs from the truth.
     pub usage: UsageReport,
     /// Reported usage is the truth times this.
     pub usage_factor: f64,
+    /// The format's own word for what an error in the midst of an answer is.
+    pub error_type: Option<String>,
     /// Share of requests that show the fault.
     pub percent: Option<u64>,
 }
@@ -59,6 +81,8 @@ pub enum Fault {
     Truncate(u64),
     /// End the HTTP message properly after so many chunks, without finish or `[DONE]`.
     End(u64),
+    /// Half an event after so many chunks, and then the proper end of the HTTP message.
+    Half(u64),
     /// Silence for ever after so many chunks.
     Stall(u64),
     /// 200 with an HTML page.
@@ -119,15 +143,26 @@ impl Default for Directives {
             gap: Duration::ZERO,
             tokens: 16,
             tools: None,
+            preamble: None,
             cached: 0,
+            cache_read: 0,
+            cache_write: 0,
+            cache_write_1h: 0,
             reasoning: 0,
+            thinking: None,
+            redacted_thinking: 0,
+            omitted_thinking: false,
+            stop: None,
+            unicode: false,
             big_kb: None,
             drip: false,
-            split: false,
+            split: None,
             crlf: false,
+            tells_usage: false,
             strict: false,
             usage: UsageReport::True,
             usage_factor: 1.0,
+            error_type: None,
             percent: None,
         }
     }
@@ -179,6 +214,14 @@ impl Directives {
         };
         let number = || value.and_then(|text| text.parse::<u64>().ok()).ok_or_else(unknown);
         let number_or = |default: u64| if value.is_none() { Ok(default) } else { number() };
+        let size_or = |default| Ok(usize::try_from(number_or(default)?).unwrap_or(usize::MAX));
+        let size = || Ok(usize::try_from(number()?).unwrap_or(usize::MAX));
+        let word = || {
+            let is_word =
+                |text: &&str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let text = value.filter(|text| !text.is_empty()).filter(is_word);
+            text.map(str::to_owned).ok_or_else(unknown)
+        };
         match name {
             "hang" => self.fault = Some(Fault::Hang),
             "status" => {
@@ -193,6 +236,7 @@ impl Directives {
             "reset" => self.fault = Some(Fault::Reset(number_or(0)?)),
             "truncate" => self.fault = Some(Fault::Truncate(number()?)),
             "end" => self.fault = Some(Fault::End(number()?)),
+            "half" => self.fault = Some(Fault::Half(number()?)),
             "stall" => self.fault = Some(Fault::Stall(number()?)),
             "garbage" if value.is_none() => self.fault = Some(Fault::Page),
             "garbage" => self.fault = Some(Fault::Garbage(number()?)),
@@ -203,18 +247,27 @@ impl Directives {
             "gap" => self.gap = Duration::from_millis(number()?),
             "tokens" => self.tokens = number()?,
             "tools" => {
-                self.tools =
-                    Some(usize::try_from(number_or(1)?).unwrap_or(usize::MAX).clamp(1, 128))
+                self.tools = Some(size_or(1)?.clamp(1, 128));
             }
+            "preamble" => self.preamble = Some(size()?),
             "cached" => self.cached = number()?,
+            "cache_read" => self.cache_read = number()?,
+            "cache_write" => self.cache_write = number()?,
+            "cache_write_1h" => self.cache_write_1h = number()?,
             "reasoning" => self.reasoning = number()?,
+            "thinking" => self.thinking = Some(number()?),
+            "redacted_thinking" => self.redacted_thinking = number_or(16)?,
+            "omitted_thinking" => self.omitted_thinking = true,
+            "stop" => self.stop = Some(word()?),
+            "unicode" => self.unicode = true,
             // A cap, so that a slip of the finger does not fill the machine's memory.
             "big" => {
-                self.big_kb = Some(usize::try_from(number()?).unwrap_or(usize::MAX).min(256 * 1024))
+                self.big_kb = Some(size()?.min(256 * 1024));
             }
             "drip" => self.drip = true,
-            "split" => self.split = true,
+            "split" => self.split = Some(size_or(1)?.max(1)),
             "crlf" => self.crlf = true,
+            "tells_usage" => self.tells_usage = true,
             "strict" => self.strict = true,
             "usage" => {
                 self.usage = match value {
@@ -229,6 +282,7 @@ impl Directives {
                 self.usage_factor =
                     factor.filter(|factor| factor.is_finite()).ok_or_else(unknown)?;
             }
+            "error_type" => self.error_type = Some(word()?),
             "percent" => self.percent = Some(number()?.min(100)),
             _ => return Err(unknown()),
         }
@@ -275,6 +329,7 @@ mod tests {
             ("reset=2", Fault::Reset(2)),
             ("truncate=3", Fault::Truncate(3)),
             ("end=3", Fault::End(3)),
+            ("half=3", Fault::Half(3)),
             ("stall=4", Fault::Stall(4)),
             ("garbage", Fault::Page),
             ("garbage=5", Fault::Garbage(5)),
@@ -305,6 +360,9 @@ mod tests {
             "m--status=200",
             "m--usage=odd",
             "m--usage_factor=NaN",
+            "m--stop",
+            "m--stop=a b",
+            "m--thinking",
         ] {
             assert!(Directives::of_model(text).is_err(), "{text}");
         }

@@ -1,29 +1,58 @@
-//! Where requests come in: path, method, key, content type and body are checked here, in this order.
+//! Where requests come in: the body is read and recorded, then the format that the path belongs to
+//! answers. Paths, keys, refusals and errors are each format's own business.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::{Request, Response};
 
 use super::bill::Outcome;
 use super::body::{Body, Cut};
-use super::call::{Arrival, Call};
-use super::errors::ApiError;
 use super::requests::Record;
 use super::state::State;
+use super::visit::{BODY_BYTES_MAX, Visit};
 use super::wire::ResetSwitch;
-use super::{answers, chat, control, embeddings, models};
+use super::{anthropic, bedrock, cohere, control, gemini, openai};
 
-const BODY_BYTES_MAX: usize = 64 << 20;
+/// The formats that are spoken here. One more is a variant, a line in [`KNOWN`] and one in
+/// [`Self::answer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Anthropic,
+    Bedrock,
+    Cohere,
+    Gemini,
+    OpenAi,
+}
 
-enum Endpoint<'a> {
-    Chat,
-    Embeddings,
-    Models,
-    Model(&'a str),
+type Knows = fn(&Visit<'_>) -> bool;
+
+/// Who answers for which requests: the first that knows a request has it.
+const KNOWN: [(Format, Knows); 4] = [
+    (Format::Anthropic, anthropic::knows),
+    (Format::Bedrock, bedrock::knows),
+    (Format::Cohere, cohere::knows),
+    (Format::Gemini, gemini::knows),
+];
+
+impl Format {
+    /// The format that a path belongs to. What nobody knows is refused in OpenAI's words.
+    fn of(visit: &Visit<'_>) -> Self {
+        let known = KNOWN.iter().find(|(_, knows)| knows(visit));
+        known.map_or(Self::OpenAi, |(format, _)| *format)
+    }
+
+    async fn answer(self, state: &State, visit: &Visit<'_>) -> Result<Response<Body>, Cut> {
+        match self {
+            Self::Anthropic => anthropic::answer(state, visit).await,
+            Self::Bedrock => bedrock::answer(state, visit).await,
+            Self::Cohere => cohere::answer(state, visit).await,
+            Self::Gemini => gemini::answer(state, visit).await,
+            Self::OpenAi => openai::answer(state, visit).await,
+        }
+    }
 }
 
 /// Answers one request. An error ends the connection without an answer.
@@ -36,148 +65,25 @@ pub async fn handle(
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     if let Some(path) = path.strip_prefix("/simulator/") {
-        return Ok(control::answer(
-            &state,
-            &head.method,
-            path,
-            head.uri.query().unwrap_or_default(),
-        ));
+        let query = head.uri.query().unwrap_or_default();
+        return Ok(control::answer(&state, &head.method, path, query));
     }
-    let collected = match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+    let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(collected) => Some(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => None,
         Err(_) => return Err(Cut),
     };
-    let body = collected.as_deref().unwrap_or_default();
-    let (provider, endpoint) = split(path);
-    let whole_path = head.uri.path_and_query().map_or(path, |path| path.as_str());
-    let presented = bearer(&head.headers).and_then(|key| state.key(key));
-    let mut record = Record::new(provider, head.method.as_str(), whole_path, &head.headers, body);
-    record.key = presented;
-    let record = Arc::new(record);
+    let (provider, path) = Visit::split(path);
+    let record = Arc::new(Record::new(provider, &head, body.as_deref().unwrap_or_default()));
     state.requests.push(Arc::clone(&record));
 
-    let checked = check(&head.method, path, endpoint, presented).and_then(|endpoint| {
-        collected.as_ref().map_err(ApiError::clone)?;
-        Ok(endpoint)
-    });
-    let simulate = head.headers.get("x-simulate").and_then(|value| value.to_str().ok());
-    let arrival = Arrival { record: &record, body, simulate, switch, number };
-    let answered = match checked {
-        Ok(Endpoint::Models) => Ok(models::list(&state, provider)),
-        Ok(Endpoint::Model(id)) => Ok(models::one(&state, provider, id)),
-        Ok(Endpoint::Chat) => match begin(&state, &head.headers, arrival) {
-            Ok(call) => Ok(chat::answer(call).await?),
-            Err(error) => Err(error),
-        },
-        Ok(Endpoint::Embeddings) => match begin(&state, &head.headers, arrival) {
-            Ok(call) => Ok(embeddings::answer(call).await?),
-            Err(error) => Err(error),
-        },
-        Err(error) => Err(error),
-    };
+    let visit =
+        Visit { provider, path, head: &head, body, record: &record, switch, number, started };
+    let response = Format::of(&visit).answer(&state, &visit).await?;
     // Calls note their own end. Everything else is over here.
     if record.model.get().is_none() {
-        record.end(if answered.is_ok() { Outcome::Answered } else { Outcome::Failed });
+        let good = response.status().is_success();
+        record.end(if good { Outcome::Answered } else { Outcome::Failed });
     }
-    let mut response = answered.unwrap_or_else(|error| answers::error(&error));
-    answers::dress(&mut response, number, started);
     Ok(response)
-}
-
-/// `/{provider}/v1/…` or `/v1/…`.
-fn split(path: &str) -> (&str, Option<Endpoint<'_>>) {
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let (provider, rest) = match path.strip_prefix("v1/") {
-        Some(rest) => ("default", Some(rest)),
-        None => path
-            .split_once('/')
-            .map_or((path, None), |(provider, rest)| (provider, rest.strip_prefix("v1/"))),
-    };
-    let endpoint = match rest {
-        Some("chat/completions") => Some(Endpoint::Chat),
-        Some("embeddings") => Some(Endpoint::Embeddings),
-        Some("models") => Some(Endpoint::Models),
-        Some(rest) => rest.strip_prefix("models/").filter(|id| !id.is_empty()).map(Endpoint::Model),
-        None => None,
-    };
-    (provider, endpoint)
-}
-
-fn check<'a>(
-    method: &Method,
-    path: &str,
-    endpoint: Option<Endpoint<'a>>,
-    key: Option<usize>,
-) -> Result<Endpoint<'a>, ApiError> {
-    let endpoint = endpoint.ok_or_else(|| control::not_found(method, path))?;
-    let expected = match endpoint {
-        Endpoint::Chat | Endpoint::Embeddings => Method::POST,
-        Endpoint::Models | Endpoint::Model(_) => Method::GET,
-    };
-    if *method != expected {
-        return Err(control::wrong_method(method));
-    }
-    if key.is_none() {
-        let message = "Incorrect API key provided, or none at all.";
-        let code = Some("invalid_api_key");
-        return Err(ApiError::new(
-            StatusCode::UNAUTHORIZED,
-            "invalid_request_error",
-            code,
-            message,
-        ));
-    }
-    Ok(endpoint)
-}
-
-fn begin(state: &State, headers: &HeaderMap, arrival: Arrival<'_>) -> Result<Call, ApiError> {
-    let content_type =
-        headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if !media_type.eq_ignore_ascii_case("application/json") {
-        let message = format!(
-            "Unsupported content type: '{content_type}'. Only 'application/json' is accepted."
-        );
-        let code = Some("unsupported_content_type");
-        return Err(ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "invalid_request_error",
-            code,
-            message,
-        ));
-    }
-    Call::begin(state, arrival)
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
-}
-
-fn too_large() -> ApiError {
-    let message = format!("The request is larger than {BODY_BYTES_MAX} bytes.");
-    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", None, message)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_provider_is_in_the_path() {
-        let cases = [
-            ("/v1/chat/completions", "default", true),
-            ("/alpha/v1/embeddings", "alpha", true),
-            ("/alpha/v1/models/org/name", "alpha", true),
-            ("/alpha/v1/models/", "alpha", false),
-            ("/alpha/v2/embeddings", "alpha", false),
-            ("/alpha", "alpha", false),
-            ("/", "", false),
-        ];
-        for (path, provider, exists) in cases {
-            let (found, endpoint) = split(path);
-            assert_eq!((found, endpoint.is_some()), (provider, exists), "{path}");
-        }
-    }
 }

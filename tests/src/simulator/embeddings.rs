@@ -12,8 +12,9 @@ use super::call::Call;
 use super::chat_request::{field, wrong_type};
 use super::directives::Fault;
 use super::errors::ApiError;
+use super::tokens::{self, PromptTokens};
 use super::usage::{self, EmbeddingUsage};
-use super::{base64, tokens};
+use super::{base64, vectors};
 
 const DIMENSIONS: usize = 1_536;
 const DIMENSIONS_MAX: u64 = 4_096;
@@ -59,20 +60,16 @@ pub async fn answer(mut call: Call) -> Result<Response<Body>, Cut> {
         Ok(request) => request,
         Err(error) => return Ok(call.refuse(&error)),
     };
-    if let Some(response) = call.fault_instead().await? {
+    if let Some(response) = call.fault_instead::<ApiError>(false).await? {
         return Ok(response);
     }
-    if let Some(Fault::Error(_)) = call.directives.fault {
-        call.wait().await;
-        return Ok(call.refuse(&ApiError::server_error()));
-    }
-    call.progress.bill().charge_prompt(request.prompt_tokens, 0);
+    call.progress.bill().charge_prompt(PromptTokens::uncached(request.prompt_tokens));
     call.wait().await;
     if let Some(Fault::Stall(_)) = call.directives.fault {
         return future::pending().await;
     }
     let data = request.inputs.iter().enumerate().map(|(index, input)| {
-        let vector = unit_vector(input, request.dimensions);
+        let vector = vectors::unit(&input.to_string(), request.dimensions);
         let embedding = if request.base64 {
             let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
             Embedding::Base64(base64::encode(&bytes))
@@ -168,27 +165,6 @@ fn inputs(body: &Map<String, Value>) -> Result<Vec<Value>, ApiError> {
     Ok(inputs)
 }
 
-/// FNV-1a of the input seeds a xorshift: same input, same vector, on any machine.
-fn unit_vector(input: &Value, dimensions: usize) -> Vec<f32> {
-    let text = input.to_string();
-    let seed = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let mut state = seed | 1;
-    let raw: Vec<f32> = (0..dimensions)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            // The high 24 bits fill an f32 exactly: a number from -1 to 1.
-            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-        })
-        .collect();
-    let length =
-        raw.iter().map(|number| number * number).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
-    raw.into_iter().map(|number| number / length).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,13 +194,5 @@ mod tests {
         {
             assert!(parse(json!({ "input": input })).is_err(), "{input}");
         }
-    }
-
-    #[test]
-    fn vectors_have_length_one_and_repeat() {
-        let vector = unit_vector(&json!("a"), 8);
-        assert_eq!(vector, unit_vector(&json!("a"), 8));
-        assert_ne!(vector, unit_vector(&json!("b"), 8));
-        assert!((vector.iter().map(|number| number * number).sum::<f32>() - 1.0).abs() < 1e-5);
     }
 }

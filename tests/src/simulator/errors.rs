@@ -1,9 +1,14 @@
 //! Errors in OpenAI's shape, with the types and codes that OpenAI uses.
 
-use hyper::StatusCode;
+use std::borrow::Cow;
+
+use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-use super::directives::Refusal;
+use super::answers;
+use super::body::Body;
+use super::directives::{Directives, Refusal, UnknownDirective};
+use super::provider_error::ProviderError;
 
 /// An error answer: its status and what stands in its `error` object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,7 +23,7 @@ pub struct ApiError {
     pub message: String,
     /// OpenAI's class of the error.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The request field at fault.
     pub param: Option<String>,
     /// A word for programs.
@@ -40,7 +45,14 @@ impl ApiError {
         code: Option<&'static str>,
         message: impl Into<String>,
     ) -> Self {
-        Self { status, retry_after: None, message: message.into(), kind, param: None, code }
+        Self {
+            status,
+            retry_after: None,
+            message: message.into(),
+            kind: kind.into(),
+            param: None,
+            code,
+        }
     }
 
     /// A request that is wrong at `param`.
@@ -59,33 +71,6 @@ impl ApiError {
     pub fn server_error() -> Self {
         let message = "The server had an error while processing your request. Sorry about that!";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", None, message)
-    }
-
-    /// The error that a directive asks for.
-    pub fn refusal(refusal: Refusal, model: &str) -> Self {
-        match refusal {
-            Refusal::Status(code) => Self::of_status(code, model),
-            Refusal::ContextLength => Self::invalid(
-                "messages",
-                Some("context_length_exceeded"),
-                "This model's maximum context length is 8192 tokens. Please reduce the length of the messages.",
-            ),
-            Refusal::ContentFilter => Self::new(
-                StatusCode::BAD_REQUEST,
-                "invalid_request_error",
-                Some("content_policy_violation"),
-                "Your request was rejected as a result of our safety system.",
-            ),
-            Refusal::RateLimit(seconds) => {
-                Self { retry_after: Some(seconds), ..Self::of_status(429, model) }
-            }
-            Refusal::Quota => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "insufficient_quota",
-                Some("insufficient_quota"),
-                "You exceeded your current quota, please check your plan and billing details.",
-            ),
-        }
     }
 
     fn of_status(code: u16, model: &str) -> Self {
@@ -124,5 +109,49 @@ impl ApiError {
             ),
         };
         Self::new(status, kind, code, message)
+    }
+}
+
+impl ProviderError for ApiError {
+    fn refusal(refusal: Refusal, model: &str) -> Self {
+        match refusal {
+            Refusal::Status(code) => Self::of_status(code, model),
+            Refusal::ContextLength => Self::invalid(
+                "messages",
+                Some("context_length_exceeded"),
+                "This model's maximum context length is 8192 tokens. Please reduce the length of the messages.",
+            ),
+            Refusal::ContentFilter => Self::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_request_error",
+                Some("content_policy_violation"),
+                "Your request was rejected as a result of our safety system.",
+            ),
+            Refusal::RateLimit(seconds) => {
+                Self { retry_after: Some(seconds), ..Self::of_status(429, model) }
+            }
+            Refusal::Quota => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "insufficient_quota",
+                Some("insufficient_quota"),
+                "You exceeded your current quota, please check your plan and billing details.",
+            ),
+        }
+    }
+
+    fn failure(directives: &Directives) -> Self {
+        let error = Self::server_error();
+        match &directives.error_type {
+            Some(kind) => Self { kind: kind.clone().into(), ..error },
+            None => error,
+        }
+    }
+
+    fn unknown_directive(unknown: &UnknownDirective) -> Self {
+        Self::invalid("model", Some("unknown_directive"), unknown.to_string())
+    }
+
+    fn response(&self, _: u64) -> Response<Body> {
+        answers::error(self)
     }
 }

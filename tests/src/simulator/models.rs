@@ -33,7 +33,8 @@ pub fn one(state: &State, provider: &str, id: &str) -> Response<Body> {
     answers::error(&ApiError { param: Some("model".to_owned()), ..error })
 }
 
-fn names(state: &State, provider: &str) -> Vec<String> {
+/// The plain names of all models of a provider.
+pub fn names(state: &State, provider: &str) -> Vec<String> {
     let mut names = state.bill.models(provider);
     names.extend(MODELS.map(str::to_owned));
     names.sort();
@@ -46,7 +47,7 @@ fn model(id: &str) -> Value {
 }
 
 /// `%2F` and the like; what is no such thing stays as it is.
-fn percent_decoded(text: &str) -> String {
+pub fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {

@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::chat_request::ChatRequest;
 use super::directives::Directives;
+use super::tokens::PromptTokens;
 use super::tool_calls::{self, ToolCall};
 use super::usage::Counts;
-use super::{schema, tokens, words};
+use super::{pieces, schema, words};
 
 /// What an answer will say, and what it costs.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub struct Plan {
     /// How many choices.
     pub choices: usize,
     /// The same for each choice.
-    pub finish_reason: &'static str,
+    pub finish_reason: String,
     /// The calls that the pieces belong to; empty if the answer is text.
     pub tool_calls: Vec<ToolCall>,
     /// Usage once all is sent.
@@ -47,7 +48,10 @@ pub enum Part {
 #[derive(Debug)]
 enum Pieces {
     /// One word each. Not listed, so that ten thousand long streams fit into memory.
-    Words(usize),
+    Words {
+        count: usize,
+        unicode: bool,
+    },
     Listed(Vec<Piece>),
 }
 
@@ -65,14 +69,14 @@ impl Plan {
         } else {
             capped(tool_pieces(&tool_calls), visible_max)
         };
-        let finish_reason = match (complete, tool_calls.is_empty()) {
+        let truth = match (complete, tool_calls.is_empty()) {
             (false, _) => "length",
             (true, true) => "stop",
             (true, false) => "tool_calls",
         };
+        let finish_reason = directives.stop.as_deref().unwrap_or(truth).to_owned();
         let counts = Counts {
-            prompt: request.prompt_tokens,
-            cached: directives.cached.min(request.prompt_tokens),
+            prompt: PromptTokens::new(request.prompt_tokens, directives),
             completion: reasoning + pieces.tokens() * request.choices as u64,
             reasoning,
         };
@@ -82,7 +86,7 @@ impl Plan {
     /// How many pieces each choice has.
     pub fn pieces(&self) -> usize {
         match &self.pieces {
-            Pieces::Words(count) => *count,
+            Pieces::Words { count, .. } => *count,
             Pieces::Listed(pieces) => pieces.len(),
         }
     }
@@ -90,7 +94,10 @@ impl Plan {
     /// The piece at `index` of `choice`.
     pub fn piece(&self, choice: usize, index: usize) -> Piece {
         match &self.pieces {
-            Pieces::Words(_) => Piece { part: Part::Text(words::word(choice, index)), tokens: 1 },
+            Pieces::Words { unicode, .. } => {
+                let text = words::word_of(choice, index, *unicode);
+                Piece { part: Part::Text(text), tokens: 1 }
+            }
             Pieces::Listed(pieces) => pieces[index].clone(),
         }
     }
@@ -99,7 +106,7 @@ impl Plan {
 impl Pieces {
     fn tokens(&self) -> u64 {
         match self {
-            Self::Words(count) => *count as u64,
+            Self::Words { count, .. } => *count as u64,
             Self::Listed(pieces) => pieces.iter().map(|piece| piece.tokens).sum(),
         }
     }
@@ -118,35 +125,26 @@ fn text(request: &ChatRequest, directives: &Directives, tokens_max: u64) -> (Pie
         Some("json_schema") => {
             let schema = &request.response_format["json_schema"]["schema"];
             let value = if schema.is_object() { schema::example(schema) } else { json!({}) };
-            capped(quarters(&value.to_string()).map(text_piece).collect(), tokens_max)
+            capped(pieces::quarters(&value.to_string()).map(text_piece).collect(), tokens_max)
         }
         _ => {
             let count = directives.tokens.min(tokens_max);
-            (
-                Pieces::Words(usize::try_from(count).unwrap_or(usize::MAX)),
-                count == directives.tokens,
-            )
+            let words = usize::try_from(count).unwrap_or(usize::MAX);
+            let pieces = Pieces::Words { count: words, unicode: directives.unicode };
+            (pieces, count == directives.tokens)
         }
     }
 }
 
-/// `{"answer": "the river …"}` in single tokens, at least one word long.
+/// `{"answer": "the river …"}` in single tokens.
 fn json_object(tokens: u64) -> Vec<Piece> {
-    let around = 5;
-    let count = usize::try_from(tokens).unwrap_or(usize::MAX).saturating_sub(around).max(1);
-    let open = ["{\"", "answer", "\":", " \""].map(Cow::Borrowed);
-    let words = (0..count).map(|index| words::word(0, index));
-    open.into_iter()
-        .chain(words)
-        .chain([Cow::Borrowed("\"}")])
-        .map(|text| Piece { part: Part::Text(text), tokens: 1 })
-        .collect()
+    pieces::json_object(tokens).map(|text| Piece { part: Part::Text(text), tokens: 1 }).collect()
 }
 
 fn tool_pieces(calls: &[ToolCall]) -> Vec<Piece> {
     let pieces = calls.iter().enumerate().flat_map(|(index, call)| {
         let start = Piece { part: Part::ToolStart(index), tokens: 0 };
-        let rest = quarters(&call.arguments)
+        let rest = pieces::quarters(&call.arguments)
             .map(move |(text, tokens)| Piece { part: Part::ToolArguments(index, text), tokens });
         std::iter::once(start).chain(rest.collect::<Vec<_>>())
     });
@@ -155,17 +153,6 @@ fn tool_pieces(calls: &[ToolCall]) -> Vec<Piece> {
 
 fn text_piece((text, tokens): (String, u64)) -> Piece {
     Piece { part: Part::Text(text.into()), tokens }
-}
-
-/// A text in pieces of about four bytes with their tokens, which add up to those of the whole text.
-fn quarters(text: &str) -> impl Iterator<Item = (String, u64)> + '_ {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let start = at;
-        at = text.ceil_char_boundary((start + 4).min(text.len()));
-        let charged = tokens::of_bytes(at) - tokens::of_bytes(start);
-        (start < at).then(|| (text[start..at].to_owned(), charged))
-    })
 }
 
 /// As many of the pieces as the maximum allows, and whether that is all of them.
@@ -224,6 +211,7 @@ pub fn for_test(directives: &str, body: serde_json::Value) -> (ChatRequest, Dire
 
 #[cfg(test)]
 mod tests {
+    use super::super::tokens;
     use super::*;
 
     #[test]
@@ -236,13 +224,14 @@ mod tests {
             ("--tokens=9", json!({ "max_tokens": 9 }), 9, "stop"),
             ("--tokens=9--reasoning=5", json!({}), 14, "stop"),
             ("--tokens=9--reasoning=5", json!({ "max_completion_tokens": 7 }), 7, "length"),
+            ("--tokens=3--stop=content_filter", json!({}), 3, "content_filter"),
             ("--big=1", json!({ "max_tokens": 10 }), 10, "length"),
             ("", json!({ "response_format": { "type": "json_object" } }), 16, "stop"),
         ];
         for (directives, body, completion, finish_reason) in cases {
             let (_, _, plan) = for_test(directives, body);
             assert_eq!(
-                (plan.counts.completion, plan.finish_reason),
+                (plan.counts.completion, plan.finish_reason.as_str()),
                 (completion, finish_reason),
                 "{directives}"
             );

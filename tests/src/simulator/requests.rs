@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hyper::HeaderMap;
+use hyper::http::request::Parts;
 use serde::{Deserialize, Serialize};
 
 use super::bill::Outcome;
@@ -35,8 +35,6 @@ pub struct Record {
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// Which of the `--key`s was presented, counted from 0.
-    pub key: Option<usize>,
     /// All headers but the key.
     pub headers: Vec<(String, String)>,
     /// The body.
@@ -45,6 +43,7 @@ pub struct Record {
     pub model: OnceLock<String>,
     /// Unix time in milliseconds.
     pub started_ms: u64,
+    key: OnceLock<usize>,
     ended: OnceLock<(u64, Outcome)>,
 }
 
@@ -130,24 +129,33 @@ impl RequestLog {
 
 impl Record {
     /// A request that has just arrived.
-    pub fn new(provider: &str, method: &str, path: &str, headers: &HeaderMap, body: &[u8]) -> Self {
-        let headers = headers.iter().map(|(name, value)| {
-            let secret = matches!(name.as_str(), "authorization" | "api-key" | "x-api-key");
+    pub fn new(provider: &str, head: &Parts, body: &[u8]) -> Self {
+        let path = head.uri.path_and_query().map_or("", |path| path.as_str());
+        let headers = head.headers.iter().map(|(name, value)| {
+            let secret = matches!(
+                name.as_str(),
+                "authorization" | "api-key" | "x-api-key" | "x-amz-security-token"
+            );
             let shown =
                 if secret { "(hidden)".into() } else { String::from_utf8_lossy(value.as_bytes()) };
             (name.as_str().to_owned(), shown.into_owned())
         });
         Self {
             provider: provider.to_owned(),
-            method: method.to_owned(),
+            method: head.method.as_str().to_owned(),
             path: path.to_owned(),
-            key: None,
             headers: headers.collect(),
             body: String::from_utf8_lossy(body).into_owned(),
             model: OnceLock::new(),
             started_ms: unix_ms(),
+            key: OnceLock::new(),
             ended: OnceLock::new(),
         }
+    }
+
+    /// Notes which of the `--key`s was presented.
+    pub fn presented(&self, key: usize) {
+        let _ = self.key.set(key);
     }
 
     /// Notes the end; only the first one counts.
@@ -161,7 +169,7 @@ impl Record {
             provider: self.provider.clone(),
             method: self.method.clone(),
             path: self.path.clone(),
-            key: self.key,
+            key: self.key.get().copied(),
             model: self.model.get().cloned(),
             headers: self.headers.clone(),
             body: self.body.clone(),

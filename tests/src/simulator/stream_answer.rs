@@ -1,31 +1,68 @@
-//! A chat answer as a stream: which event comes when, what it costs, and where it breaks.
+//! A stream on its way out, whatever its format: when each event leaves, what it costs, and where
+//! the stream breaks.
 
-use std::future;
+use std::{fmt, future};
 
 use bytes::Bytes;
 
 use super::bill::Outcome;
-use super::body::Cut;
-use super::chunks::{Chunks, Event};
+use super::body::{self, Body, Cut, Frames};
+use super::call::Call;
 use super::directives::{Directives, Fault};
-use super::errors::{ApiError, ErrorBody};
 use super::progress::Progress;
-use super::usage::Counts;
 use super::wire::ResetSwitch;
+
+/// The events of one stream, as its format writes them.
+pub trait Script: fmt::Debug + Send {
+    /// How many events stand before the first piece of content: faults wait for them.
+    fn head(&self) -> usize;
+
+    /// How many pieces of content there are: a fault that waits for more comes after the last.
+    fn pieces(&self) -> u64;
+
+    /// The next event; nothing behind the last.
+    fn next(&mut self) -> Option<Step>;
+
+    /// What keeps a client waiting before the first event, if the format has such a thing.
+    fn waiting(&self) -> Option<Vec<u8>>;
+
+    /// An event that cannot be read.
+    fn garbage(&self) -> Vec<u8>;
+
+    /// The event that says that the answer has failed.
+    fn failure(&self) -> Vec<u8>;
+}
+
+/// One event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Step {
+    /// The event as it is written.
+    pub bytes: Vec<u8>,
+    /// Output tokens that are charged when it leaves, without reasoning.
+    pub output: u64,
+    /// Reasoning tokens that are charged when it leaves.
+    pub reasoning: u64,
+    /// Whether it is a piece of content: what faults are counted in.
+    pub piece: bool,
+    /// Whether the pause between pieces comes before it.
+    pub gap: bool,
+    /// Whether the answer is complete with it.
+    pub last: bool,
+}
 
 /// A stream in the making.
 #[derive(Debug)]
 pub struct StreamAnswer {
-    chunks: Chunks,
+    script: Box<dyn Script>,
     directives: Directives,
     progress: Progress,
     switch: ResetSwitch,
-    at: usize,
+    events_sent: usize,
     pieces_sent: u64,
-    so_far: Counts,
     waited: Waited,
     fault: Option<Fault>,
     ended: bool,
+    complete: bool,
 }
 
 /// How far the wait before the first event has come.
@@ -36,44 +73,39 @@ enum Waited {
     Enough,
 }
 
-impl StreamAnswer {
-    /// A stream that is about to start; its prompt has been charged.
-    pub fn new(
-        chunks: Chunks,
-        directives: Directives,
-        progress: Progress,
-        switch: ResetSwitch,
-    ) -> Self {
-        let plan = chunks.plan().counts;
-        Self {
-            so_far: Counts { completion: 0, reasoning: 0, ..plan },
-            at: 0,
-            pieces_sent: 0,
-            waited: if directives.head_first { Waited::NotYet } else { Waited::Enough },
-            fault: directives.fault,
-            ended: false,
-            chunks,
-            directives,
-            progress,
-            switch,
-        }
-    }
+/// The body that streams a script; the call's prompt has been charged.
+pub fn body(call: Call, script: impl Script + 'static) -> Body {
+    let Call { directives, progress, switch, .. } = call;
+    let stream = StreamAnswer {
+        script: Box::new(script),
+        progress,
+        switch,
+        events_sent: 0,
+        pieces_sent: 0,
+        waited: if directives.head_first { Waited::NotYet } else { Waited::Enough },
+        fault: directives.fault,
+        ended: false,
+        complete: false,
+        directives: directives.clone(),
+    };
+    body::paced(Frames::Stream(Box::new(stream)), &directives)
+}
 
+impl StreamAnswer {
     /// The next frame, when it is time for it.
     pub async fn next(&mut self) -> Option<Result<Bytes, Cut>> {
         if self.ended {
             return None;
         }
-        match self.waited {
-            Waited::NotYet => {
-                self.waited = Waited::Commented;
-                return Some(Ok(self.chunks.comment().into()));
+        if self.waited == Waited::NotYet {
+            self.waited = Waited::Commented;
+            if let Some(comment) = self.script.waiting() {
+                return Some(Ok(comment.into()));
             }
-            Waited::Commented => {
-                self.waited = Waited::Enough;
-                tokio::time::sleep(self.directives.delay()).await;
-            }
-            Waited::Enough => {}
+        }
+        if self.waited == Waited::Commented {
+            self.waited = Waited::Enough;
+            tokio::time::sleep(self.directives.delay()).await;
         }
         if let Some(fault) = self.fault
             && self.is_due(fault)
@@ -81,41 +113,40 @@ impl StreamAnswer {
             self.fault = None;
             return self.show(fault).await;
         }
-        let event = self.chunks.event(self.at)?;
-        if let Event::Piece { choice: 0, .. } = event
-            && !self.directives.gap.is_zero()
-        {
+        let step = self.script.next()?;
+        if step.gap && !self.directives.gap.is_zero() {
             tokio::time::sleep(self.directives.gap).await;
         }
-        self.at += 1;
-        self.charge(event);
-        self.ended = event == Event::Done;
-        Some(Ok(self.chunks.write(event, self.so_far, &self.directives).into()))
+        self.events_sent += 1;
+        self.pieces_sent += u64::from(step.piece);
+        self.charge(&step);
+        self.ended = step.last;
+        self.complete = step.last;
+        Some(Ok(step.bytes.into()))
     }
 
     /// What [`Self::next`] gave last has been handed to the socket.
     pub fn handed_over(&mut self) {
-        if self.ended {
+        if self.complete {
             self.progress.is(Outcome::Answered);
         }
     }
 
     /// Whether it is time for the fault: after as many pieces as it says, or all there are. Zero
-    /// means that not even the first chunk is sent.
+    /// means that not even the first event is sent.
     fn is_due(&self, fault: Fault) -> bool {
         let after = match fault {
             Fault::Reset(after)
             | Fault::Truncate(after)
             | Fault::End(after)
+            | Fault::Half(after)
             | Fault::Stall(after)
             | Fault::Garbage(after)
             | Fault::Error(after) => after,
             Fault::Hang | Fault::Refuse(_) | Fault::Page => return false,
         };
-        let plan = self.chunks.plan();
-        let pieces = (plan.choices * plan.pieces()) as u64;
-        let roles_sent = plan.choices <= self.at;
-        after == 0 || (roles_sent && after.min(pieces) <= self.pieces_sent)
+        let begun = self.script.head() <= self.events_sent;
+        after == 0 || (begun && after.min(self.script.pieces()) <= self.pieces_sent)
     }
 
     async fn show(&mut self, fault: Fault) -> Option<Result<Bytes, Cut>> {
@@ -130,31 +161,28 @@ impl StreamAnswer {
             }
             Fault::Truncate(_) => Some(Err(Cut)),
             // The stream goes on behind the garbage: whoever skips it gets the whole answer.
-            Fault::Garbage(_) => {
-                Some(Ok(self.chunks.line(b"{\"id\":\"chatcmpl-\xff\xfe\",\"choices\":[{").into()))
-            }
+            Fault::Garbage(_) => Some(Ok(self.script.garbage().into())),
             Fault::Error(_) => {
                 self.ended = true;
-                let error = serde_json::to_vec(&ErrorBody { error: &ApiError::server_error() });
-                Some(Ok(self.chunks.line(&error.unwrap_or_default()).into()))
+                Some(Ok(self.script.failure().into()))
+            }
+            Fault::Half(_) => {
+                self.ended = true;
+                let mut bytes = self.script.next()?.bytes;
+                bytes.truncate(bytes.len() / 2);
+                Some(Ok(bytes.into()))
             }
             Fault::End(_) | Fault::Stall(_) | Fault::Hang | Fault::Refuse(_) | Fault::Page => None,
         }
     }
 
-    fn charge(&mut self, event: Event) {
-        let plan = self.chunks.plan();
-        let thought = plan.counts.reasoning;
-        if !matches!(event, Event::Role(_)) && self.so_far.reasoning < thought {
-            self.so_far.reasoning = thought;
-            self.so_far.completion += thought;
-            self.progress.bill().charge_reasoning(thought);
+    fn charge(&self, step: &Step) {
+        let bill = self.progress.bill();
+        if step.reasoning != 0 {
+            bill.charge_reasoning(step.reasoning);
         }
-        if let Event::Piece { choice, index } = event {
-            let tokens = plan.piece(choice, index).tokens;
-            self.pieces_sent += 1;
-            self.so_far.completion += tokens;
-            self.progress.bill().charge_completion(tokens);
+        if step.output != 0 {
+            bill.charge_completion(step.output);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which tools an answer calls, and with what.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::chat_request::ChatRequest;
 use super::{schema, words};
@@ -36,6 +36,19 @@ pub fn of(request: &ChatRequest, wanted: Option<usize>) -> Vec<ToolCall> {
         .take(if allowed.is_empty() { 0 } else { count })
         .map(|tool| call(tool))
         .collect()
+}
+
+/// Calls of tools that take JSON, in turns until there are `count`. A tool is its name and the
+/// schema of its arguments.
+pub fn in_turns<'a>(
+    tools: impl Iterator<Item = (&'a str, &'a Value)> + Clone,
+    count: usize,
+) -> Vec<ToolCall> {
+    let calls = tools.cycle().take(count).map(|(name, schema)| {
+        let arguments = if schema.is_object() { schema::example(schema) } else { json!({}) };
+        ToolCall { name: name.to_owned(), custom: false, arguments: arguments.to_string() }
+    });
+    calls.collect()
 }
 
 fn is_allowed(choice: &Value, kind: &str, tool: &Value) -> bool {

@@ -3,14 +3,13 @@
 use serde::Serialize;
 
 use super::directives::{Directives, UsageReport};
+use super::tokens::PromptTokens;
 
 /// The counts of one answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// All of the prompt.
-    pub prompt: u64,
-    /// The part of the prompt that came from a cache.
-    pub cached: u64,
+    /// The prompt.
+    pub prompt: PromptTokens,
     /// All of the output.
     pub completion: u64,
     /// The part of the output that was reasoning.
@@ -56,13 +55,14 @@ pub struct EmbeddingUsage {
 pub fn of_chat(counts: Counts, directives: &Directives) -> Option<ChatUsage> {
     let reported = |count| report(count, directives);
     let (prompt_tokens, completion_tokens) =
-        (reported(counts.prompt)?, reported(counts.completion)?);
+        (reported(counts.prompt.total())?, reported(counts.completion)?);
     Some(ChatUsage {
         prompt_tokens,
         completion_tokens,
         total_tokens: prompt_tokens.saturating_add(completion_tokens),
         prompt_tokens_details: PromptDetails {
-            cached_tokens: reported(counts.cached)?,
+            cached_tokens: reported(counts.prompt.cache_read)?,
+            cache_write_tokens: reported(counts.prompt.cache_write())?,
             ..Default::default()
         },
         completion_tokens_details: CompletionDetails {
@@ -78,7 +78,8 @@ pub fn of_embedding(prompt: u64, directives: &Directives) -> Option<EmbeddingUsa
     Some(EmbeddingUsage { prompt_tokens, total_tokens: prompt_tokens })
 }
 
-fn report(count: u64, directives: &Directives) -> Option<i64> {
+/// A count as it is told: nothing if usage is not told at all.
+pub fn report(count: u64, directives: &Directives) -> Option<i64> {
     // A cast saturates, which is all that an absurd factor deserves.
     let scaled = (count as f64 * directives.usage_factor).round() as i64;
     match directives.usage {
@@ -95,7 +96,8 @@ mod tests {
     fn reported(directives: &str) -> Option<ChatUsage> {
         let model = format!("m{directives}");
         let (_, directives) = Directives::of_model(&model).unwrap();
-        of_chat(Counts { prompt: 9, cached: 4, completion: 5, reasoning: 2 }, &directives)
+        let prompt = PromptTokens { uncached: 5, cache_read: 4, ..PromptTokens::default() };
+        of_chat(Counts { prompt, completion: 5, reasoning: 2 }, &directives)
     }
 
     #[test]

@@ -20,6 +20,16 @@ pub fn word(choice: usize, index: usize) -> Cow<'static, str> {
     Cow::Borrowed(if index == 0 { text.trim_start() } else { text })
 }
 
+/// How many words there are before they begin anew.
+pub const PERIOD: usize = WORDS.len();
+
+/// The word at `index` of a run, and behind it a mark of two to four bytes if wanted.
+pub fn word_of(run: usize, index: usize, unicode: bool) -> Cow<'static, str> {
+    const MARKS: [&str; 4] = [" é", " —", " 水", " 🌊"];
+    let word = word(run, index);
+    if unicode { word + MARKS[index % MARKS.len()] } else { word }
+}
+
 /// The first `count` words of `choice` as one text.
 pub fn text(choice: usize, count: usize) -> String {
     (0..count).map(|index| word(choice, index)).collect()

@@ -96,6 +96,8 @@ pub struct ProviderForm {
     pub kind: Field,
     /// `base_url` of the new provider; empty: the kind's own.
     pub base_url: Field,
+    /// `place` of the new provider: a region or location, for the kinds that have one.
+    pub place: Field,
     /// `trust` of the new provider.
     pub trust: Field,
     /// `allow_private_network=on`.
@@ -127,6 +129,7 @@ impl ProviderForm {
             ("name", &self.name),
             ("kind", &self.kind),
             ("base_url", &self.base_url),
+            ("place", &self.place),
             ("trust", &self.trust),
             ("secret", &secret),
             ("weight", &self.weight),

@@ -18,10 +18,9 @@ use tollgate_contract::{
     document::{self, SecretRef},
     event::{AttemptRecord, UsageEvent},
     money::NanoUsd,
-    pricing::{Price, Rates},
+    pricing::{Circumstances, Price},
     route::Target,
     secret::Secret,
-    usage::Usage,
 };
 use tollgate_web::{
     layout::Nav,
@@ -43,6 +42,7 @@ pub async fn request_page(
     let (team, member) = (given(&named.team_name), given(&named.member_name));
     let attempts =
         HashMap::from([(named.row.id.clone(), i64::try_from(event.attempts.len()).unwrap_or(0))]);
+    let buckets = buckets(&event, price.as_ref());
     let mut request = row_of(named, &attempts);
     request.cost = cost;
     Ok(RequestPage {
@@ -61,7 +61,7 @@ pub async fn request_page(
             plan: decision.plan,
             out: decision.out.into_iter().map(|out| (out.target, out.reason)).collect(),
         }),
-        buckets: buckets(&event.usage, price.as_ref()),
+        buckets,
         list_cost: Some(event.list_cost_nano_usd).filter(|list| *list != event.cost_nano_usd),
         estimated: event.estimated,
         disputed: event.disputed,
@@ -159,52 +159,75 @@ async fn price_of(tx: &mut TenantTx, event: &UsageEvent) -> Result<Option<Price>
         .into_values()
         .next()
         .and_then(|tenant| tenant.upstreams.model(&target).price.clone());
-    Ok(price.filter(|price| price.cost(&event.usage) == event.cost_nano_usd))
+    Ok(price.filter(|price| {
+        price.cost_under(&event.usage, &circumstances(event)) == event.cost_nano_usd
+    }))
+}
+
+/// When the request was made, for prices that depend on it.
+fn circumstances(event: &UsageEvent) -> Circumstances<'static> {
+    Circumstances { at: event.at.parse().ok(), ..Circumstances::default() }
 }
 
 /// Tokens and cost per bucket; empty buckets left out.
-fn buckets(usage: &Usage, price: Option<&Price>) -> Vec<Bucket> {
-    let rates = price.map(|price| rates_for(price, usage.input()));
-    let priced = |name: &str, tokens: u64, rate: fn(&Rates) -> NanoUsd| {
-        let price = rates.map(rate);
+fn buckets(event: &UsageEvent, price: Option<&Price>) -> Vec<Bucket> {
+    let usage = &event.usage;
+    let rates = price.map(|price| price.rates_for(usage.input(), &circumstances(event)));
+    let reasons_apart = rates.is_some_and(|rates| rates.reasoning.is_some());
+    let of_tokens = rates.copied().unwrap_or_default().lines(usage).map(|(name, price, tokens)| {
+        let price = rates.map(|_| price);
+        let tokens = if name == "output" && !reasons_apart { usage.output } else { tokens };
+        let price = if name == "reasoning" && !reasons_apart { None } else { price };
         Bucket {
-            name: name.to_owned(),
+            name: words(name, reasons_apart).to_owned(),
             tokens,
             price_per_million: price,
             cost: price.map(|price| cost_of(price, tokens)),
         }
-    };
-    let reasoning = Bucket {
-        name: "of it reasoning".to_owned(),
-        tokens: usage.reasoning,
+    });
+    let units = price.map(|price| price.units).unwrap_or_default();
+    let by_number = units.lines(usage).map(|(name, cost, count)| Bucket {
+        name: words(name, reasons_apart).to_owned(),
+        tokens: count,
         price_per_million: None,
-        cost: None,
-    };
-    let all = [
-        priced("Input, uncached", usage.input_uncached, |rates| rates.input),
-        priced("Input, read from cache", usage.cache_read, |rates| {
-            rates.cached_input.unwrap_or(rates.input)
-        }),
-        priced("Input, written to 5-minute cache", usage.cache_write_5m, |rates| {
-            rates.cache_write_5m.unwrap_or(rates.input)
-        }),
-        priced("Input, written to 1-hour cache", usage.cache_write_1h, |rates| {
-            rates.cache_write_1h.unwrap_or(rates.input)
-        }),
-        priced("Audio input", usage.audio_input, |rates| rates.audio_input.unwrap_or(rates.input)),
-        priced("Output", usage.output, |rates| rates.output),
-        reasoning,
-        priced("Audio output", usage.audio_output, |rates| {
-            rates.audio_output.unwrap_or(rates.output)
-        }),
-    ];
-    all.into_iter().filter(|bucket| bucket.tokens > 0).collect()
+        cost: price.map(|_| cost),
+    });
+    // Every request is one: that is only worth a line where it costs something.
+    let by_number = by_number.into_iter().filter(|bucket| {
+        bucket.name != REQUESTS || bucket.cost.is_some_and(|cost| cost != NanoUsd::ZERO)
+    });
+    of_tokens.into_iter().chain(by_number).filter(|bucket| bucket.tokens > 0).collect()
 }
 
-/// The rates for a prompt of this length.
-fn rates_for(price: &Price, input: u64) -> &Rates {
-    let tier = price.tiers.iter().rev().find(|tier| tier.above_input_tokens < input);
-    tier.map_or(&price.rates, |tier| &tier.rates)
+const REQUESTS: &str = "Requests";
+
+/// A price's name in words.
+fn words(price: &'static str, reasons_apart: bool) -> &'static str {
+    match price {
+        "input" => "Input, uncached",
+        "cached_input" => "Input, read from cache",
+        "cached_audio_input" => "Audio input, read from cache",
+        "cached_image_input" => "Image input, read from cache",
+        "cache_write_5m" => "Input, written to 5-minute cache",
+        "cache_write_1h" => "Input, written to 1-hour cache",
+        "audio_input" => "Audio input",
+        "image_input" => "Image input",
+        "video_input" => "Video input",
+        "output" if reasons_apart => "Output, without reasoning",
+        "output" => "Output",
+        "reasoning" if reasons_apart => "Reasoning",
+        "reasoning" => "of it reasoning",
+        "audio_output" => "Audio output",
+        "image_output" => "Image output",
+        "request" => REQUESTS,
+        "input_image" => "Images in the prompt",
+        "image" => "Images",
+        "audio_minute" => "Audio, in milliseconds",
+        "million_characters" => "Characters",
+        "search_unit" => "Units of reranking",
+        "web_search" => "Web searches",
+        other => other,
+    }
 }
 
 /// The cost of one bucket, rounded up for display; the charge rounds the sum only.
@@ -217,6 +240,10 @@ fn cost_of(price_per_million: NanoUsd, tokens: u64) -> NanoUsd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tollgate_contract::{
+        pricing::{Rates, UnitPrices},
+        usage::Usage,
+    };
 
     #[test]
     fn buckets_show_the_prices_of_the_tier_and_leave_out_what_is_empty() {
@@ -231,22 +258,63 @@ mod tests {
             cache_read: 500,
             output: 10,
             reasoning: 4,
+            requests: 1,
             ..Usage::default()
         };
-        let lines: Vec<_> = buckets(&usage, Some(&price))
-            .into_iter()
-            .map(|bucket| (bucket.name, bucket.tokens, bucket.cost.map(NanoUsd::as_nanos)))
-            .collect();
+        let event = UsageEvent { usage, ..UsageEvent::default() };
         let expected = [
             ("Input, uncached", 1_000, Some(2_000_000)),
             ("Input, read from cache", 500, Some(1_000_000)),
             ("Output", 10, Some(80_000)),
             ("of it reasoning", 4, None),
         ];
-        assert_eq!(lines, expected.map(|(name, tokens, cost)| (name.to_owned(), tokens, cost)));
+        assert_eq!(lines(&event, Some(&price)), expected.map(named));
         assert!(
-            buckets(&usage, None).iter().all(|bucket| bucket.cost.is_none()),
+            lines(&event, None).iter().all(|(_, _, cost)| cost.is_none()),
             "unknown prices are not guessed"
         );
+    }
+
+    #[test]
+    fn what_is_charged_by_number_is_a_line_and_reasoning_with_a_price_of_its_own_too() {
+        let nanos = |nanos| NanoUsd::new(nanos);
+        let rates = Rates {
+            output: nanos(1_000_000),
+            reasoning: Some(nanos(2_000_000)),
+            image_output: Some(nanos(3_000_000)),
+            ..Rates::default()
+        };
+        let units = UnitPrices { request: nanos(5), web_search: nanos(7), ..UnitPrices::default() };
+        let price = Price { rates, units, ..Price::FREE };
+        let usage = Usage {
+            output: 10,
+            reasoning: 4,
+            image_output: 1,
+            requests: 1,
+            web_searches: 2,
+            ..Usage::default()
+        };
+        let event = UsageEvent { usage, ..UsageEvent::default() };
+        let expected = [
+            ("Output, without reasoning", 6, Some(6)),
+            ("Reasoning", 4, Some(8)),
+            ("Image output", 1, Some(3)),
+            ("Requests", 1, Some(5)),
+            ("Web searches", 2, Some(14)),
+        ];
+        assert_eq!(lines(&event, Some(&price)), expected.map(named));
+    }
+
+    type Line = (String, u64, Option<i64>);
+
+    fn lines(event: &UsageEvent, price: Option<&Price>) -> Vec<Line> {
+        buckets(event, price)
+            .into_iter()
+            .map(|bucket| (bucket.name, bucket.tokens, bucket.cost.map(NanoUsd::as_nanos)))
+            .collect()
+    }
+
+    fn named((name, tokens, cost): (&str, u64, Option<i64>)) -> Line {
+        (name.to_owned(), tokens, cost)
     }
 }

@@ -1,86 +1,113 @@
-//! The built-in catalog: prices and limits of well-known models, by kind of provider. List prices of one day; what a
-//! config says goes before it.
+//! The built-in catalog: prices, limits and traits of well-known models, by kind of provider. List prices of one day;
+//! what a config or the price book says goes before it.
+//!
+//! It is searched as the text that it is ([`table`]) and read a line at a time ([`line`]): a process holds what it has
+//! asked for, and starts no later. [`names`] knows by which other names a model is found.
+
+pub(crate) mod line;
+mod names;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use crate::{
-    money::NanoUsd,
-    pricing::{Price, Rates, Tier},
+    price_book::PriceBook,
     provider::{Model, ProviderKind},
 };
-use std::{collections::HashMap, sync::LazyLock};
-
-/// Made by `infra/catalog/generate`, which describes the columns.
-const OPENAI: &str = include_str!("openai.tsv");
-
-static OPENAI_MODELS: LazyLock<HashMap<&'static str, Model>> =
-    LazyLock::new(|| OPENAI.lines().filter_map(model).collect());
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, PoisonError, RwLock},
+};
 
 /// What is known of a model of a kind of provider; `None` for what is not in the catalog, which is then unpriced.
-pub fn look_up(kind: ProviderKind, upstream_model: &str) -> Option<&'static Model> {
-    match kind {
-        ProviderKind::Openai => OPENAI_MODELS.get(upstream_model),
-        ProviderKind::OpenaiCompatible | ProviderKind::Vllm | ProviderKind::Ollama => None,
+pub fn look_up(kind: ProviderKind, upstream_model: &str) -> Option<Arc<Model>> {
+    look_up_in(kind, upstream_model, None)
+}
+
+/// The same where it is served: prices of some regions differ.
+pub fn look_up_in(
+    kind: ProviderKind,
+    upstream_model: &str,
+    region: Option<&str>,
+) -> Option<Arc<Model>> {
+    find(None, kind, upstream_model, region).and_then(Found::model)
+}
+
+/// The same with a price book, which goes before the catalog name by name.
+pub fn look_up_over(
+    book: &PriceBook,
+    kind: ProviderKind,
+    upstream_model: &str,
+    region: Option<&str>,
+) -> Option<Arc<Model>> {
+    find(Some(book), kind, upstream_model, region).and_then(Found::model)
+}
+
+/// Whether a model is in the catalog.
+pub fn knows(kind: ProviderKind, upstream_model: &str) -> bool {
+    find(None, kind, upstream_model, None).is_some()
+}
+
+/// Where a model was found.
+enum Found {
+    Catalog(&'static str),
+    PriceBook(Arc<Model>),
+}
+
+impl Found {
+    fn model(self) -> Option<Arc<Model>> {
+        match self {
+            Self::Catalog(line) => read(line),
+            Self::PriceBook(model) => Some(model),
+        }
     }
 }
 
-fn model(line: &'static str) -> Option<(&'static str, Model)> {
-    let columns: Vec<_> = line.split('\t').collect();
-    let [name, window, output, prices @ .., tiers] = columns.as_slice() else { return None };
-    let rates = rates(prices)?;
-    let tiers =
-        tiers.split(',').filter(|tier| !tier.is_empty()).map(tier).collect::<Option<_>>()?;
-    let model = Model {
-        price: Some(Price { rates, tiers, request: NanoUsd::ZERO }),
-        context_window: window.parse().ok(),
-        max_output: output.parse().ok(),
-        capabilities: None,
+fn find(
+    book: Option<&PriceBook>,
+    kind: ProviderKind,
+    upstream_model: &str,
+    region: Option<&str>,
+) -> Option<Found> {
+    // No model's name is as long, and what an app writes must not be worked on for long.
+    if upstream_model.len() > 256 || upstream_model.contains('\t') {
+        return None;
+    }
+    let in_catalog = |name: &str| {
+        let mut catalogs = kind.catalog().iter();
+        catalogs.find_map(|catalog| table::TABLE.get(catalog, name, region)).map(Found::Catalog)
     };
-    Some((name, model))
-}
-
-fn rates(columns: &[&str]) -> Option<Rates> {
-    let price = |index: usize| columns.get(index).and_then(|text| text.parse().ok());
-    Some(Rates {
-        input: price(0)?,
-        output: price(1).unwrap_or_default(),
-        cached_input: price(2),
-        cache_write_5m: price(3),
-        cache_write_1h: None,
-        audio_input: price(4),
-        audio_output: price(5),
+    let of = |name: &str| {
+        let booked = book.and_then(|book| book.get(kind, name, region)).map(Found::PriceBook);
+        booked.or_else(|| in_catalog(name))
+    };
+    let names = names::spellings(kind, upstream_model);
+    let exact = names.iter().find_map(|name| of(name));
+    exact.or_else(|| {
+        let other = |name: &String| {
+            let undated = names::without_version(name);
+            let newest = || {
+                let mut catalogs = kind.catalog().iter();
+                catalogs.find_map(|catalog| table::TABLE.newest(catalog, undated, region))
+            };
+            // The name without its date or with `-latest` is the same model, newer or older.
+            of(undated)
+                .or_else(|| of(&format!("{undated}-latest")))
+                .or_else(|| newest().map(Found::Catalog))
+        };
+        names.iter().find_map(other)
     })
 }
 
-fn tier(text: &str) -> Option<Tier> {
-    let (above, prices) = text.split_once(':')?;
-    let prices: Vec<_> = prices.split(':').collect();
-    Some(Tier { above_input_tokens: above.parse().ok()?, rates: rates(&prices)? })
-}
+/// Lines that were read, by where they begin.
+static READ: LazyLock<RwLock<HashMap<usize, Arc<Model>>>> = LazyLock::new(RwLock::default);
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::usage::Usage;
-
-    #[test]
-    fn every_line_of_the_catalog_is_read() {
-        assert_eq!(OPENAI_MODELS.len(), OPENAI.lines().count());
+fn read(line: &'static str) -> Option<Arc<Model>> {
+    let place = line.as_ptr().addr();
+    if let Some(known) = READ.read().unwrap_or_else(PoisonError::into_inner).get(&place) {
+        return Some(known.clone());
     }
-
-    #[test]
-    fn costs_agree_with_worked_examples() {
-        let cost = |model: &str, input_uncached, cache_read, output| {
-            let usage = Usage { input_uncached, cache_read, output, ..Usage::default() };
-            let price =
-                look_up(ProviderKind::Openai, model).and_then(|model| model.price.clone()).unwrap();
-            price.cost(&usage).to_string()
-        };
-        assert_eq!(cost("gpt-4o", 1_000_000, 0, 0), "2.50");
-        assert_eq!(
-            cost("gpt-6-sol", 200_000, 100_000, 1_000),
-            "0.855",
-            "the tier above 272,000 tokens"
-        );
-        assert!(look_up(ProviderKind::Openai, "no-such-model").is_none());
-        assert!(look_up(ProviderKind::Vllm, "gpt-4o").is_none());
-    }
+    let model = Arc::new(line::read(line)?);
+    READ.write().unwrap_or_else(PoisonError::into_inner).insert(place, model.clone());
+    Some(model)
 }

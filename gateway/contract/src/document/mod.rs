@@ -3,7 +3,10 @@
 //! is reported, with line and key, in one go.
 
 mod check;
+mod keys;
 mod node;
+mod price_book;
+mod prices;
 mod problem;
 mod providers;
 mod reader;
@@ -12,9 +15,12 @@ mod tenants;
 mod values;
 mod world;
 
+pub use keys::{AwsKeyRef, KeyRef, ProviderKeyEntry};
 pub use node::{Control, Counters, CountersBackend, Server, Telemetry, UsageSink};
+pub use price_book::read_price_book;
+pub use prices::price_to_json;
 pub use problem::Problem;
-pub use providers::{ModelEntry, ProviderEntry, ProviderKeyEntry};
+pub use providers::{ModelEntry, ProviderEntry};
 pub use routes::RouteEntry;
 pub use tenants::{ApiKeyEntry, ApiKeySecret, BudgetEntry, TenantEntry};
 pub use world::{Resolve, world_from};

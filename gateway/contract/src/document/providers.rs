@@ -1,13 +1,13 @@
 //! `[providers.NAME]` and `[models."provider/model"]`.
 
 use super::{
-    SecretRef,
+    keys::{self, ProviderKeyEntry, place_name},
+    prices::price,
     reader::{Item, Section},
 };
 use crate::{
-    money::NanoUsd,
-    pricing::{Price, Rates},
-    provider::{Model, ProviderKind, Trust},
+    pricing::Price,
+    provider::{Mode, Model, ProviderKind, Trust, bedrock_url, vertex_url},
 };
 
 /// `[providers.NAME]`.
@@ -15,8 +15,16 @@ use crate::{
 pub struct ProviderEntry {
     /// Its kind; absent only in a document with mistakes.
     pub kind: Option<ProviderKind>,
-    /// Without a trailing slash.
+    /// Without a trailing slash; absent: the kind's.
     pub base_url: Option<String>,
+    /// Azure OpenAI's dated API.
+    pub api_version: Option<String>,
+    /// The region of AWS, its keys' if it has none of its own; or the data zone of Azure.
+    pub region: Option<String>,
+    /// The Google Cloud project.
+    pub project: Option<String>,
+    /// The Google Cloud location.
+    pub location: Option<String>,
     /// Its keys.
     pub keys: Vec<ProviderKeyEntry>,
     /// How far it is trusted.
@@ -31,17 +39,6 @@ pub struct ProviderEntry {
     pub price: Option<Price>,
 }
 
-/// An entry of a provider's `keys`.
-#[derive(Debug, Clone)]
-pub struct ProviderKeyEntry {
-    /// Where the secret is.
-    pub secret: SecretRef,
-    /// Its share of the traffic.
-    pub weight: u32,
-    /// Its key in the document, for messages.
-    pub place: super::At<()>,
-}
-
 /// `[models."provider/model"]`.
 #[derive(Debug, Clone)]
 pub struct ModelEntry {
@@ -53,20 +50,35 @@ pub struct ModelEntry {
 
 pub(super) fn provider(table: Section) -> ProviderEntry {
     let kind = table.required("kind").and_then(|item| kind(&item));
-    let base_url = table.item("base_url").and_then(|item| base_url(&item));
-    if base_url.is_none()
-        && kind.is_some_and(|kind| kind.default_base_url().is_none())
-        && table.item("base_url").is_none()
+    let keys = table.item("keys").map(|item| keys::keys(&item, kind)).unwrap_or_default();
+    let api_version = only_for(&table, kind, "api_version", &[ProviderKind::AzureOpenai]);
+    let with_region = [ProviderKind::Bedrock, ProviderKind::AzureOpenai, ProviderKind::AzureAi];
+    let of_keys = keys::common_region(&table, &keys);
+    let region = only_for(&table, kind, "region", &with_region);
+    if let (Some(region), Some(of_keys)) = (&region, &of_keys)
+        && region != of_keys
     {
-        table.complain("`base_url` is missing: this kind has no default");
+        table.complain(format!("its keys are of another region, \"{of_keys}\""));
     }
+    let region = region.or(of_keys);
+    let project = only_for(&table, kind, "project", &[ProviderKind::Vertex]);
+    let location = only_for(&table, kind, "location", &[ProviderKind::Vertex]);
+    if kind == Some(ProviderKind::Bedrock) && region.is_none() {
+        table.complain("`region` is missing, as in region = \"us-east-1\"");
+    }
+    let by_place = match kind {
+        Some(ProviderKind::Bedrock) => region.as_deref().map(bedrock_url),
+        Some(ProviderKind::Vertex) => Some(vertex_url(location.as_deref().unwrap_or("global"))),
+        _ => None,
+    };
     ProviderEntry {
         kind,
-        base_url,
-        keys: table
-            .item("keys")
-            .map(|item| item.items().iter().filter_map(provider_key).collect())
-            .unwrap_or_default(),
+        base_url: written_base_url(&table, kind).or(by_place),
+        api_version,
+        region,
+        project,
+        location,
+        keys,
         trust: trust(&table, "trust").unwrap_or_default(),
         max_concurrency: table.number("max_concurrency", 1, 1_000_000).map(|n| n as usize),
         headers: table.section("headers").map(headers).unwrap_or_default(),
@@ -75,23 +87,53 @@ pub(super) fn provider(table: Section) -> ProviderEntry {
     }
 }
 
+/// A word of the kinds that have it.
+fn only_for(
+    table: &Section,
+    kind: Option<ProviderKind>,
+    key: &str,
+    kinds: &[ProviderKind],
+) -> Option<String> {
+    let item = table.item(key)?;
+    if kind.is_some_and(|kind| !kinds.contains(&kind)) {
+        let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+        item.complain(format!("is only for providers of kind {}", names.join(", ")));
+    }
+    place_name(&item)
+}
+
+fn written_base_url(table: &Section, kind: Option<ProviderKind>) -> Option<String> {
+    let Some(item) = table.item("base_url") else {
+        let found_otherwise = |kind: ProviderKind| {
+            kind.default_base_url().is_some()
+                || matches!(kind, ProviderKind::Bedrock | ProviderKind::Vertex)
+        };
+        if kind.is_some_and(|kind| !found_otherwise(kind)) {
+            table.complain("`base_url` is missing: this kind has no default");
+        }
+        return None;
+    };
+    let url = base_url(&item)?;
+    if kind == Some(ProviderKind::AzureOpenai) {
+        // People copy it with the path that their client wants.
+        let resource = url.strip_suffix("/openai/v1").or_else(|| url.strip_suffix("/openai"));
+        return Some(resource.unwrap_or(&url).to_owned());
+    }
+    Some(url)
+}
+
 pub(super) fn trust(table: &Section, key: &str) -> Option<Trust> {
     let words =
         [Trust::External, Trust::Private, Trust::SelfHosted].map(|trust| (trust.name(), trust));
     table.word(key, &words)
 }
 
-fn kind(item: &Item) -> Option<ProviderKind> {
+pub(super) fn kind(item: &Item) -> Option<ProviderKind> {
     let name = item.string()?;
     let kind = ProviderKind::from_name(&name);
     if kind.is_none() {
         let known: Vec<_> = ProviderKind::ALL.iter().map(|kind| kind.name()).collect();
-        let known = known.join(", ");
-        item.complain(if ProviderKind::PLANNED.contains(&name.as_str()) {
-            format!("kind \"{name}\" is not available in this version; available: {known}")
-        } else {
-            format!("must be one of: {known}")
-        });
+        item.complain(format!("must be one of: {}", known.join(", ")));
     }
     kind
 }
@@ -117,13 +159,6 @@ fn base_url(item: &Item) -> Option<String> {
         return None;
     }
     Some(url.trim_end_matches('/').to_owned())
-}
-
-fn provider_key(item: &Item) -> Option<ProviderKeyEntry> {
-    let mut weight = 1;
-    let secret =
-        item.secret(|table| weight = table.number("weight", 1, 1_000_000).unwrap_or(1) as u32)?;
-    Some(ProviderKeyEntry { secret, weight, place: item.at(()) })
 }
 
 fn headers(table: Section) -> Vec<(String, String)> {
@@ -154,53 +189,53 @@ fn headers(table: Section) -> Vec<(String, String)> {
     all
 }
 
-/// `"free"` or a table of prices in USD per million tokens.
-pub(super) fn price(item: &Item) -> Option<Price> {
-    if let Some(word) = item.as_plain_string() {
-        if word != "free" {
-            item.complain(
-                "must be \"free\" or a table like { input = \"2.50\", output = \"10.00\" }",
-            );
-        }
-        return (word == "free").then_some(Price::FREE);
-    }
-    let table = item.section()?;
-    let amount = |key: &str| table.parsed::<NanoUsd>(key);
-    table.not_yet("image");
-    let price = Price {
-        rates: Rates {
-            input: amount("input").unwrap_or_default(),
-            output: amount("output").unwrap_or_default(),
-            cached_input: amount("cached_input"),
-            cache_write_5m: amount("cache_write_5m"),
-            cache_write_1h: amount("cache_write_1h"),
-            audio_input: amount("audio_input"),
-            audio_output: amount("audio_output"),
-        },
-        tiers: Vec::new(),
-        request: amount("request").unwrap_or_default(),
-    };
-    if table.item("input").is_none()
-        && table.item("output").is_none()
-        && table.item("request").is_none()
-    {
-        table.complain("give at least `input`, `output` or `request`, in USD (tokens: per million); or \"free\"");
-    }
-    Some(price)
-}
+/// What a model can be said to do, beside what it is for.
+const CAPABILITIES: [&str; 15] = [
+    "vision",
+    "tools",
+    "parallel_tools",
+    "tool_choice",
+    "json_schema",
+    "reasoning",
+    "caching",
+    "pdf",
+    "audio",
+    "audio_in",
+    "audio_out",
+    "video_in",
+    "web_search",
+    "system",
+    "prefill",
+];
+
+/// The words for how much to reason, rising.
+const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 
 pub(super) fn model(table: Section) -> ModelEntry {
-    let words = ["chat", "embeddings", "tools", "vision", "json_schema", "reasoning", "audio"];
-    let capabilities = table.item("capabilities").map(|item| {
-        let known = words.map(|word| (word, word));
-        item.items().iter().filter_map(|entry| entry.word(&known)).map(str::to_owned).collect()
-    });
+    let modes = Mode::ALL.map(Mode::name);
+    let words = |key: &str, known: &mut dyn Iterator<Item = &'static str>| {
+        let known: Vec<_> = known.map(|word| (word, word)).collect();
+        let items = table.item(key)?.items();
+        Some(items.iter().filter_map(|entry| entry.word(&known)).collect::<Vec<_>>())
+    };
+    let can = words("capabilities", &mut modes.into_iter().chain(CAPABILITIES));
+    let efforts = words("reasoning_efforts", &mut EFFORTS.into_iter()).unwrap_or_default();
+    let rising = EFFORTS.into_iter().filter(|word| efforts.contains(word));
     ModelEntry {
         model: Model {
             price: table.item("price").and_then(|item| price(&item)),
             context_window: table.number("context_window", 1, 100_000_000),
             max_output: table.number("max_output", 1, 100_000_000),
-            capabilities,
+            mode: None,
+            only_these: can.is_some(),
+            capabilities: can.map(|words| words.into_iter().map(str::to_owned).collect()),
+            responses_only: table.bool("responses_only").unwrap_or(false),
+            embedding_dimensions: table.number("embedding_dimensions", 1, 1_000_000),
+            sampling_params: table.bool("sampling_params"),
+            forced_tool_use: table.bool("forced_tool_use"),
+            adaptive_thinking: table.bool("adaptive_thinking"),
+            thinking_always_on: table.bool("thinking_always_on"),
+            reasoning_efforts: rising.map(str::to_owned).collect(),
         },
         place: table.place(),
     }

@@ -301,6 +301,11 @@ impl<'d> Item<'d> {
         })
     }
 
+    /// Whether it is a table with that key. Nothing is taken.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.value.as_table().is_some_and(|table| table.contains_key(name))
+    }
+
     pub(super) fn section(&self) -> Option<Section<'d>> {
         let Some(table) = self.value.as_table() else { return self.wrong("a table") };
         let section = Section::new(table, self.path.clone(), self.offset, self.problems);

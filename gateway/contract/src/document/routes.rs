@@ -31,6 +31,10 @@ pub struct RouteEntry {
     pub max_price: Option<Rates>,
     /// Less trusted targets are out.
     pub require_trust: Option<Trust>,
+    /// Targets that cannot honour a parameter are passed over.
+    pub require_parameters: bool,
+    /// A parameter that a target cannot honour is left out.
+    pub drop_unsupported: bool,
     /// Where it stands.
     pub place: At<()>,
 }
@@ -63,9 +67,6 @@ pub(super) fn route(table: Section) -> RouteEntry {
     ] {
         table.not_yet(key);
     }
-    // With one wire format nothing can be unsupported yet, so both settings are honoured by doing nothing.
-    table.bool("require_parameters");
-    table.bool("drop_unsupported");
     let strategy = strategy(&table);
     let weighted = matches!(strategy, Strategy::Weighted { .. });
     let targets = table.item("targets").map(|item| targets(&item, weighted));
@@ -82,6 +83,8 @@ pub(super) fn route(table: Section) -> RouteEntry {
         breaker: table.section("breaker").map(breaker).unwrap_or_default(),
         max_price: table.section("max_price").map(max_price),
         require_trust: trust(&table, "require_trust"),
+        require_parameters: table.bool("require_parameters").unwrap_or(false),
+        drop_unsupported: table.bool("drop_unsupported").unwrap_or(false),
         place: table.place(),
     }
 }

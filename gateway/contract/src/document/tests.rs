@@ -1,3 +1,5 @@
+mod providers;
+
 use super::*;
 use crate::{money::NanoUsd, route::FailureClass, route::Strategy};
 
@@ -117,7 +119,7 @@ team = "nobody"
     for expected in [
         "3:1: server.lisen: unknown key; did you mean `listen`?",
         "4:12: server.max_body: write a size",
-        "7:8: providers.alpha.kind: must be one of: openai, openai_compatible",
+        "7:8: providers.alpha.kind: must be one of: openai, anthropic, gemini",
         "8:9: providers.alpha.keys[0]: a secret must be a reference",
         "11:21: routes.main.targets[0].use: there is no provider \"beta\"; there are: alpha",
         "11:45: routes.main.targets[1].use: \"nowhere\" is neither a target",
@@ -148,11 +150,10 @@ fn routes_that_lead_back_to_themselves_are_refused() {
 #[test]
 fn what_this_version_cannot_do_is_refused_and_not_ignored() {
     let text = "[guards.pii]\naction=\"block\"\n[routes.a]\nstrategy=\"cheapest\"\ntargets=[{use=\"p/m\"}]\n\
-                [providers.p]\nkind=\"anthropic\"\n";
+                [providers.p]\nkind=\"openai\"\n";
     let found = problems(text).join("\n");
     assert!(found.contains("guards: not available in this version"), "{found}");
     assert!(found.contains("strategy \"cheapest\" is not available"), "{found}");
-    assert!(found.contains("kind \"anthropic\" is not available"), "{found}");
 }
 
 proptest::proptest! {

@@ -10,6 +10,7 @@ use crate::{
     budget::{Budget, Scope},
     ids::{ApiKeyId, BudgetId, MemberId, ProviderId, ProviderKeyId, RouteId, TeamId, TenantId},
     pattern::Patterns,
+    price_book::PriceBook,
     provider::{KeySecret, Model, Provider, ProviderKey},
     route::{Hop, Route, RouteTarget, Target},
     secret::Secret,
@@ -29,6 +30,11 @@ pub trait Resolve {
     /// The secret of a provider key.
     fn provider_key(&mut self, reference: &SecretRef) -> Result<KeySecret, String> {
         self.secret(reference).map(KeySecret::Plain)
+    }
+
+    /// What the platform says of models.
+    fn price_book(&self) -> Arc<PriceBook> {
+        Arc::default()
     }
 
     /// The tenant that the document's providers belong to alone.
@@ -121,7 +127,11 @@ fn fetch(
 }
 
 fn upstreams(document: &Document, problems: &Problems, resolve: &mut dyn Resolve) -> Upstreams {
-    let mut upstreams = Upstreams { owner: resolve.owner(), ..Upstreams::default() };
+    let mut upstreams = Upstreams {
+        owner: resolve.owner(),
+        price_book: resolve.price_book(),
+        ..Upstreams::default()
+    };
     for (name, entry) in &document.providers {
         if let Some(provider) = provider(name, entry, problems, resolve) {
             upstreams.providers.insert(provider.id.clone(), Arc::new(provider));
@@ -155,7 +165,11 @@ fn provider(
     let base_url = entry.base_url.clone().or_else(|| kind.default_base_url().map(str::to_owned))?;
     let mut keys = Vec::new();
     for (index, key) in entry.keys.iter().enumerate() {
-        match resolve.provider_key(&key.secret) {
+        let secret = match key.secret.as_secret() {
+            Some(reference) => resolve.provider_key(reference),
+            None => key.secret.resolve(&mut |part| resolve.secret(part)).map(KeySecret::Plain),
+        };
+        match secret {
             Ok(secret) => {
                 let id = match &secret {
                     KeySecret::Plain(_) => ProviderKeyId::new(format!("{name}/{}", index + 1)),
@@ -170,6 +184,10 @@ fn provider(
         id: ProviderId::new(name),
         kind,
         base_url,
+        api_version: entry.api_version.clone(),
+        region: entry.region.clone(),
+        project: entry.project.clone(),
+        location: entry.location.clone(),
         keys,
         trust: entry.trust,
         max_concurrency: entry.max_concurrency,
@@ -205,6 +223,8 @@ fn route(id: RouteId, entry: &super::RouteEntry, document: &Document) -> Route {
         fallback_on: entry.fallback_on.clone(),
         breaker: entry.breaker,
         max_price: entry.max_price,
+        require_parameters: entry.require_parameters,
+        drop_unsupported: entry.drop_unsupported,
         require_trust: entry.require_trust,
     }
 }

@@ -1,0 +1,139 @@
+//! A stream on its way from a provider to an app: cut into events, metered, and where the two speak different formats
+//! translated. Knows no clock and no network.
+
+mod openai;
+mod translated;
+
+use crate::{
+    dispatch::Reading,
+    formats::{bedrock::frames, conversation::Format, sse},
+    meter::Meter,
+};
+use bytes::Bytes;
+
+/// A stream under way.
+pub struct Passage(Kind);
+
+enum Kind {
+    Openai(openai::Openai),
+    Translated(Box<translated::Translated>),
+    /// Nothing is understood: the bytes pass, and an end is an end.
+    Raw,
+}
+
+/// What came of some bytes.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// What the app gets.
+    pub out: Bytes,
+    /// How the stream stands.
+    pub flow: Flow,
+}
+
+/// How a stream stands.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub enum Flow {
+    /// Nothing but comments came so far.
+    #[default]
+    Waiting,
+    /// It goes on.
+    Going,
+    /// It is complete.
+    Done,
+    /// It broke; `out` ends with what the app is told of it.
+    Broken {
+        /// The stable word.
+        code: &'static str,
+        /// The provider's words, or ours.
+        message: String,
+        /// Whether the provider said it itself.
+        reported: bool,
+    },
+}
+
+impl Passage {
+    /// A stream that is read as the dispatch says. `include_usage`: whether the app asked for the usage at the end.
+    pub fn new(reading: Reading, include_usage: bool) -> Self {
+        Self(match reading {
+            Reading::Openai => Kind::Openai(openai::Openai::new(include_usage)),
+            Reading::Same(format) => {
+                Kind::Translated(Box::new(translated::Translated::same(format)))
+            }
+            Reading::Translated { from, to, array, names, asked } => Kind::Translated(Box::new(
+                translated::Translated::between(from, to, array, names, asked),
+            )),
+            Reading::Media(_)
+            | Reading::Embeddings(_)
+            | Reading::Rerank(_)
+            | Reading::Counted(_) => Kind::Raw,
+        })
+    }
+
+    /// Takes bytes of the provider.
+    pub fn take(&mut self, bytes: Bytes, meter: &mut Meter) -> Taken {
+        match &mut self.0 {
+            Kind::Openai(openai) => openai.take(bytes, meter),
+            Kind::Translated(translated) => translated.take(bytes, meter),
+            Kind::Raw => Taken { out: bytes, flow: Flow::Going },
+        }
+    }
+
+    /// The provider's connection has ended well; whether the answer has, its events say.
+    pub fn finish(&mut self, meter: &mut Meter) -> Taken {
+        match &mut self.0 {
+            Kind::Openai(openai) => openai.finish(meter),
+            Kind::Translated(translated) => translated.finish(meter),
+            Kind::Raw => Taken { out: Bytes::new(), flow: Flow::Done },
+        }
+    }
+
+    /// What the app is told of a failure that the provider's bytes do not tell.
+    pub fn failure(&mut self, code: &'static str, message: &str) -> Bytes {
+        match &mut self.0 {
+            Kind::Openai(_) => crate::formats::openai_chat::error::event(code, message).into(),
+            Kind::Translated(translated) => translated.failure(code, message),
+            Kind::Raw => Bytes::new(),
+        }
+    }
+
+    /// What the app gets while the provider is silent.
+    pub fn keep_alive(&mut self) -> Bytes {
+        match &mut self.0 {
+            Kind::Openai(_) => Bytes::from_static(b": keep-alive\n\n"),
+            Kind::Translated(translated) => translated.keep_alive(),
+            Kind::Raw => Bytes::new(),
+        }
+    }
+
+    /// The content type of what the app gets; `None`: the provider's.
+    pub fn content_type(&self) -> Option<&'static str> {
+        match &self.0 {
+            Kind::Translated(translated) => Some(translated.content_type()),
+            Kind::Openai(_) | Kind::Raw => None,
+        }
+    }
+}
+
+/// How a provider cuts its stream into events.
+enum Framing {
+    Events(sse::Splitter),
+    Frames(frames::Frames),
+}
+
+impl Framing {
+    fn of(format: Format) -> Self {
+        match format {
+            Format::Bedrock => Self::Frames(frames::Frames::default()),
+            _ => Self::Events(sse::Splitter::default()),
+        }
+    }
+}
+
+/// The broken flow of a garbled stream.
+fn garbage() -> Flow {
+    Flow::Broken {
+        code: "upstream_garbage",
+        message: "The provider sent something that is no answer.".to_owned(),
+        reported: false,
+    }
+}

@@ -1,0 +1,88 @@
+"""A provider simulator and a gateway in front of it, for the tests of this folder."""
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+KEY = "tgk_0123456789abcdef"
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+class Stand:
+    """Both processes; `config` is the gateway's document with {listen}, {admin}, {simulator} and {usage} to fill in."""
+
+    def __init__(self, config, **values):
+        self.directory = tempfile.TemporaryDirectory()
+        self.processes = []
+        try:
+            self.start(config, values)
+        except BaseException:
+            self.stop()
+            raise
+
+    def start(self, text, values):
+        home = pathlib.Path(self.directory.name)
+        self.usage = home / "usage.jsonl"
+        simulator, listen, admin = (free_port() for _ in range(3))
+        self.simulator = f"http://127.0.0.1:{simulator}"
+        self.root = f"http://127.0.0.1:{listen}"
+        self.base_url = f"{self.root}/v1"
+        config = home / "tollgate.toml"
+        filled = dict(
+            values, listen=listen, admin=admin, simulator=self.simulator, usage=self.usage, key=KEY
+        )
+        config.write_text(text.format(**filled))
+        self.launch("provider-simulator", "--listen", f"127.0.0.1:{simulator}")
+        self.launch("tollgate-gateway", "--config", str(config))
+        self.wait_for(f"{self.simulator}/simulator/health")
+        self.wait_for(f"http://127.0.0.1:{admin}/readyz")
+
+    def launch(self, program, *arguments):
+        path = pathlib.Path(os.environ["TOLLGATE_BIN_DIR"]) / program
+        log = open(pathlib.Path(self.directory.name) / f"{program}.log", "w+")
+        process = subprocess.Popen(
+            [path, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        )
+        self.processes.append((process, log))
+
+    def wait_for(self, url):
+        deadline = time.monotonic() + 15
+        while True:
+            try:
+                urllib.request.urlopen(url, timeout=2).close()
+                return
+            except OSError as error:
+                ended = any(process.poll() is not None for process, _ in self.processes)
+                if ended or deadline < time.monotonic():
+                    raise RuntimeError(f"{url}: {error}\n{self.logs()}") from error
+            time.sleep(0.05)
+
+    def logs(self):
+        texts = []
+        for process, log in self.processes:
+            log.seek(0)
+            texts.append(f"--- {process.args[0]}\n{log.read()}")
+        return "\n".join(texts)
+
+    def stop(self):
+        while self.processes:
+            process, log = self.processes.pop()
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            log.close()
+        self.directory.cleanup()

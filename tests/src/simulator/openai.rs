@@ -1,0 +1,141 @@
+//! OpenAI's format at the door: path, method, key, content type and body are checked here, in this
+//! order.
+
+use hyper::{Method, Response, StatusCode};
+use serde_json::Value;
+
+use super::body::{Body, Cut};
+use super::call::Call;
+use super::errors::ApiError;
+use super::state::State;
+use super::visit::{BODY_BYTES_MAX, Visit};
+use super::{answers, chat, control, embeddings, models, responses};
+
+enum Endpoint<'a> {
+    Chat,
+    Embeddings,
+    Responses,
+    Models,
+    Model(&'a str),
+}
+
+/// Answers a request in OpenAI's format, or says in its words that there is no such path.
+pub async fn answer(state: &State, visit: &Visit<'_>) -> Result<Response<Body>, Cut> {
+    let answered = match check(state, visit) {
+        Ok(Endpoint::Models) => Ok(models::list(state, visit.provider)),
+        Ok(Endpoint::Model(id)) => Ok(models::one(state, visit.provider, id)),
+        Ok(Endpoint::Chat) => match begin(state, visit) {
+            Ok(call) => Ok(chat::answer(call).await?),
+            Err(error) => Err(error),
+        },
+        Ok(Endpoint::Responses) => match begin(state, visit) {
+            Ok(call) => Ok(responses::answer(call).await?),
+            Err(error) => Err(error),
+        },
+        Ok(Endpoint::Embeddings) => match begin(state, visit) {
+            Ok(call) => Ok(embeddings::answer(call).await?),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    };
+    let mut response = answered.unwrap_or_else(|error| answers::error(&error));
+    answers::dress(&mut response, visit.number, visit.started);
+    Ok(response)
+}
+
+/// Checks the key: a bearer token, and one that this simulator accepts.
+pub fn authenticate(state: &State, visit: &Visit<'_>) -> Result<(), ApiError> {
+    match visit.bearer().and_then(|key| state.key(key)) {
+        Some(key) => {
+            visit.record.presented(key);
+            Ok(())
+        }
+        None => Err(ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "invalid_request_error",
+            Some("invalid_api_key"),
+            "Incorrect API key provided, or none at all.",
+        )),
+    }
+}
+
+/// Reads a JSON body and its field `model`; from here on the request is on the bill.
+pub fn begin(state: &State, visit: &Visit<'_>) -> Result<Call, ApiError> {
+    let (content_type, json) = visit.content_type();
+    if !json {
+        let message = format!(
+            "Unsupported content type: '{content_type}'. Only 'application/json' is accepted."
+        );
+        let code = Some("unsupported_content_type");
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "invalid_request_error",
+            code,
+            message,
+        ));
+    }
+    let bytes = visit.body.as_deref().unwrap_or_default();
+    let Ok(Value::Object(body)) = serde_json::from_slice(bytes) else {
+        return Err(ApiError::not_json());
+    };
+    let Some(requested) =
+        body.get("model").and_then(Value::as_str).filter(|model| !model.is_empty())
+    else {
+        let message = "you must provide a model parameter";
+        return Err(ApiError::invalid("model", Some("missing_required_parameter"), message));
+    };
+    let requested = requested.to_owned();
+    Call::begin(state, visit, requested, body)
+}
+
+fn check<'a>(state: &State, visit: &Visit<'a>) -> Result<Endpoint<'a>, ApiError> {
+    let (method, whole_path) = (&visit.head.method, visit.head.uri.path());
+    let endpoint = endpoint(visit.path).ok_or_else(|| control::not_found(method, whole_path))?;
+    let expected = match endpoint {
+        Endpoint::Chat | Endpoint::Embeddings | Endpoint::Responses => Method::POST,
+        Endpoint::Models | Endpoint::Model(_) => Method::GET,
+    };
+    if *method != expected {
+        return Err(control::wrong_method(method));
+    }
+    authenticate(state, visit)?;
+    if visit.body.is_none() {
+        return Err(too_large());
+    }
+    Ok(endpoint)
+}
+
+fn endpoint(path: &str) -> Option<Endpoint<'_>> {
+    match path.strip_prefix("v1/")? {
+        "chat/completions" => Some(Endpoint::Chat),
+        "embeddings" => Some(Endpoint::Embeddings),
+        "responses" => Some(Endpoint::Responses),
+        "models" => Some(Endpoint::Models),
+        rest => rest.strip_prefix("models/").filter(|id| !id.is_empty()).map(Endpoint::Model),
+    }
+}
+
+fn too_large() -> ApiError {
+    let message = format!("The request is larger than {BODY_BYTES_MAX} bytes.");
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", None, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_paths_of_openai_exist() {
+        let cases = [
+            ("v1/chat/completions", true),
+            ("v1/embeddings", true),
+            ("v1/models/org/name", true),
+            ("v1/models/", false),
+            ("v2/embeddings", false),
+            ("", false),
+        ];
+        for (path, exists) in cases {
+            assert_eq!(endpoint(path).is_some(), exists, "{path}");
+        }
+    }
+}
