@@ -22,7 +22,7 @@ pub struct GatewayError {
     /// The parameter at fault.
     pub param: Option<Box<str>>,
     /// What happened and what to do, for people.
-    pub message: String,
+    pub message: Box<str>,
     /// When it is worth trying again.
     pub retry_after: Option<Duration>,
     /// Whether an SDK should retry by itself; absent: as the status says.
@@ -32,7 +32,7 @@ pub struct GatewayError {
     /// The state of the rate limits, printed as headers.
     pub rates: Box<[RateState]>,
     /// The provider's own body, where the app speaks the provider's format and shall see it as it is.
-    pub verbatim: Option<Bytes>,
+    pub verbatim: Option<Box<Bytes>>,
 }
 
 impl From<Mistake> for GatewayError {
@@ -54,7 +54,7 @@ impl GatewayError {
             kind,
             code: code.into(),
             param: None,
-            message: message.into(),
+            message: message.into().into_boxed_str(),
             retry_after: None,
             should_retry: None,
             details: None,

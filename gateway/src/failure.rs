@@ -100,7 +100,7 @@ pub fn all_failed(failures: &Failures, plan: &Plan, shape: Shape) -> GatewayErro
                 provider_said(*status, *meaning, said, *retry_after, &story, failures.0.len());
             // Programs that speak the provider's format know its words and branch on them.
             let own = error.status.is_client_error() && failures.0.len() == 1;
-            error.verbatim = (own && is_own(*wire, shape)).then(|| body.clone());
+            error.verbatim = (own && is_own(*wire, shape)).then(|| Box::new(body.clone()));
             error
         }
     }

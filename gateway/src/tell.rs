@@ -97,7 +97,7 @@ pub fn error(error: &GatewayError, shape: Shape, request_id: Option<&str>) -> Ht
     }
     response.insert_header(ContentType::json());
     if let Some(body) = &error.verbatim {
-        return response.body(body.clone());
+        return response.body(Bytes::clone(body));
     }
     let facts = ErrorFacts {
         status: error.status.as_u16(),

@@ -31,5 +31,6 @@ mod control_start_up;
 mod every_operation;
 mod every_page;
 mod ledger;
+mod price_book;
 mod secrets;
 mod tenant_wall;

@@ -1,6 +1,6 @@
 //! Requests for an answer: in their own format, or translated.
 
-use super::{Dispatch, Reading, Sender};
+use super::{Dispatch, Reading, Sender, Translation};
 use crate::{
     formats::{
         anthropic, bedrock, cohere,
@@ -8,7 +8,7 @@ use crate::{
         facts::{Api, Request},
         gemini,
         mistake::Mistake,
-        openai_chat::{self, dialect::Dialect},
+        openai_chat::{self, Dialect, dialect},
         openai_responses,
         rewrite::{self, Changes},
         stream::Asked,
@@ -44,10 +44,10 @@ pub fn read(request: &Request) -> Result<Conversation, Mistake> {
 }
 
 /// The format in which a target takes a conversation.
-fn format_of(api: Api, provider: &Provider, step: &Step) -> Format {
+fn format_of(request: &Request, provider: &Provider, step: &Step) -> Format {
     let model = step.target.upstream_model();
     match provider.kind.wire() {
-        Wire::Openai if speaks_responses(api, provider, step) => Format::OpenaiResponses,
+        Wire::Openai if speaks_responses(request, provider, step) => Format::OpenaiResponses,
         Wire::Openai => Format::OpenaiChat,
         Wire::Anthropic => Format::Anthropic,
         Wire::Gemini if is_claude_on_vertex(provider.kind, model) => Format::Anthropic,
@@ -57,9 +57,23 @@ fn format_of(api: Api, provider: &Provider, step: &Step) -> Format {
     }
 }
 
-/// Responses go to a provider that has them; a model that is served there only gets everything there.
-fn speaks_responses(api: Api, provider: &Provider, step: &Step) -> bool {
-    provider.kind.serves("responses") && (api == Api::Responses || step.model.responses_only)
+/// Responses go to a provider that has them; a model that is served there only gets everything there, and one that
+/// would have to call functions without reasoning elsewhere gets those.
+fn speaks_responses(request: &Request, provider: &Provider, step: &Step) -> bool {
+    let model = step.target.upstream_model();
+    let wants = || {
+        let functions = request.facts.tools && request.api == Api::Chat;
+        functions && dialect::openai::wants_responses(model, effort_of(request), &efforts_of(step))
+    };
+    provider.kind.serves("responses")
+        && (request.api == Api::Responses || step.model.responses_only || wants())
+}
+
+/// The effort that a request of OpenAI's chat asks for.
+fn effort_of(request: &Request) -> Option<Effort> {
+    let members = rewrite::members(request);
+    let asked = members.iter().find(|member| member.name == "reasoning_effort")?;
+    Effort::from_word(asked.value.trim_matches('"'))
 }
 
 fn is_claude_on_vertex(kind: ProviderKind, model: &str) -> bool {
@@ -71,7 +85,7 @@ impl Sender<'_> {
     /// Prepares a request for an answer.
     pub(super) fn generate(&self, step: &Step, provider: &Provider) -> Result<Dispatch, Mistake> {
         let api = self.request.api;
-        let format = format_of(api, provider, step);
+        let format = format_of(self.request, provider, step);
         if api == Api::Completions && provider.kind.serves("completions") {
             return Ok(self.same(Operation::Completions, Reading::Openai, step, "max_tokens"));
         }
@@ -82,7 +96,10 @@ impl Sender<'_> {
                         return Ok(dispatch);
                     }
                 }
-                Format::OpenaiResponses if self.continued != Continued::Here => {
+                Format::OpenaiResponses
+                    if self.continued != Continued::Here
+                        && !openai_responses::state::has_foreign_items(&self.request.body) =>
+                {
                     let reading = Reading::Same(Format::OpenaiResponses);
                     let field = "max_output_tokens";
                     return Ok(self.same(Operation::Responses, reading, step, field));
@@ -201,13 +218,14 @@ impl Sender<'_> {
             body = anthropic::for_vertex(&body).into();
             headers.clear();
         }
-        let reading = Reading::Translated {
+        let reading = Reading::Translated(Box::new(Translation {
             from: format,
+            kind: provider.kind,
             to: self.request.api,
             array: self.request.head.array,
             names: outgoing.names,
             asked: self.asked(conversation.clone()),
-        };
+        }));
         let mut dispatch = Dispatch::json(operation, body, reading);
         dispatch.headers = headers;
         dispatch.dropped = outgoing.dropped;

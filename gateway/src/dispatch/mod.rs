@@ -7,7 +7,7 @@ mod other;
 mod reading;
 
 pub use conversation::read;
-pub use reading::{Reading, Received, Whole};
+pub use reading::{Reading, Received, Translation, Whole};
 
 use crate::{
     formats::{

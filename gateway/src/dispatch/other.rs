@@ -80,7 +80,8 @@ impl Sender<'_> {
                 edits: &[],
             };
             let body = rewrite::rewrite(self.request, changes);
-            let mut dispatch = Dispatch::json(operation, body, Reading::Media(api));
+            let mut dispatch =
+                Dispatch::json(operation, body, Reading::Media { api, told: Box::default() });
             if api == Api::CountTokens {
                 dispatch.headers = self.request.head.forwarded.clone();
                 if !dispatch.headers.iter().any(|(name, _)| name == "anthropic-version") {
@@ -164,7 +165,12 @@ impl Sender<'_> {
             _ => Operation::Translations,
         };
         let model = step.target.upstream_model();
-        let mut dispatch = Dispatch::json(operation, Bytes::new(), Reading::Media(api));
+        let told = match api {
+            Api::Speech => media::usage_of_speech(&self.request.body),
+            _ => Reported::default(),
+        };
+        let mut dispatch =
+            Dispatch::json(operation, Bytes::new(), Reading::Media { api, told: Box::new(told) });
         dispatch.bodies = vec![if api.is_multipart() {
             media::with_model(self.request, model)
         } else {

@@ -7,14 +7,14 @@ use crate::{
         conversation::{Answer, Fault, FaultKind, Format, Names, Part, PartKind, Reported},
         facts::Api,
         gemini, media,
-        openai_chat::{self, answer as openai},
+        openai_chat::{self, Dialect, answer as openai},
         openai_responses,
         stream::Asked,
     },
     upstream::error::UpstreamError,
 };
 use bytes::Bytes;
-use tollgate_contract::usage::Usage;
+use tollgate_contract::{provider::ProviderKind, usage::Usage};
 
 /// How an answer is read.
 #[derive(Debug)]
@@ -24,26 +24,37 @@ pub enum Reading {
     /// Another format, the same on both sides: the bytes pass and are read along.
     Same(Format),
     /// One format on the provider's side, another on the app's.
-    Translated {
-        /// The provider's.
-        from: Format,
-        /// The app's.
-        to: Api,
-        /// Whether a Gemini stream is to be one JSON array.
-        array: bool,
-        /// Names to change back.
-        names: Names,
-        /// What the app asked for.
-        asked: Asked,
+    Translated(Box<Translation>),
+    /// Images, sounds, moderations, counts: the bytes pass.
+    Media {
+        /// Which API.
+        api: Api,
+        /// What the request itself says of its usage (speech).
+        told: Box<Reported>,
     },
-    /// Images, sounds, moderations: the bytes pass.
-    Media(Api),
     /// Vectors.
     Embeddings(Box<EmbeddingReading>),
     /// Scores.
     Rerank(Box<RerankReading>),
     /// No call is needed: the answer is here.
     Counted(Bytes),
+}
+
+/// What lies between two formats.
+#[derive(Debug)]
+pub struct Translation {
+    /// The provider's format.
+    pub from: Format,
+    /// The provider's kind: its dialect.
+    pub kind: ProviderKind,
+    /// The app's API.
+    pub to: Api,
+    /// Whether a Gemini stream is to be one JSON array.
+    pub array: bool,
+    /// Names to change back.
+    pub names: Names,
+    /// What the app asked for.
+    pub asked: Asked,
 }
 
 /// A whole answer, as the app gets it, and what the gateway has to know of it.
@@ -101,16 +112,17 @@ impl Reading {
                 }
             },
             Self::Same(format) => {
-                let answer = read_answer(*format, &first)?;
+                let answer = read_answer(*format, None, &first)?;
                 Ok(Whole::of(first, answer.usage, text_bytes(&answer)))
             }
-            Self::Translated { from, to, names, asked, .. } => {
-                let mut answer = read_answer(*from, &first)?;
+            Self::Translated(translation) => {
+                let Translation { from, kind, to, names, asked, .. } = &**translation;
+                let mut answer = read_answer(*from, Some(*kind), &first)?;
                 names.restore_answer(&mut answer);
                 let body = write_answer(*to, &answer, asked);
                 Ok(Whole::of(body.into(), answer.usage, text_bytes(&answer)).json())
             }
-            Self::Media(api) => media_answer(*api, first),
+            Self::Media { api, told } => media_answer(*api, **told, first),
             Self::Embeddings(reading) => {
                 let (body, reported) = reading.whole(&received)?;
                 Ok(Whole::of(body, reported, 0).json())
@@ -138,9 +150,19 @@ impl From<Fault> for UpstreamError {
     }
 }
 
-fn read_answer(format: Format, body: &[u8]) -> Result<Answer, UpstreamError> {
+fn read_answer(
+    format: Format,
+    kind: Option<ProviderKind>,
+    body: &[u8],
+) -> Result<Answer, UpstreamError> {
     let read = match format {
-        Format::OpenaiChat => openai_chat::read_answer(body),
+        Format::OpenaiChat => {
+            let dialect = kind.and_then(Dialect::of);
+            openai_chat::read_answer_with_tags(
+                body,
+                dialect.is_some_and(|dialect| dialect.think_tags),
+            )
+        }
         Format::OpenaiResponses => openai_responses::read_answer(body),
         Format::Anthropic => anthropic::read_answer(body),
         Format::Gemini => gemini::read_answer(body),
@@ -172,13 +194,14 @@ fn text_bytes(answer: &Answer) -> u64 {
 }
 
 /// What passes as it is must at least be no error in the clothes of a good answer.
-fn media_answer(api: Api, body: Bytes) -> Result<Whole, UpstreamError> {
+fn media_answer(api: Api, told: Reported, body: Bytes) -> Result<Whole, UpstreamError> {
     if api == Api::Moderations || api.counts() {
         return match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
             Ok(_) => Ok(Whole { body, no_tokens: true, ..Whole::default() }),
             Err(_) => Err(UpstreamError::Garbage),
         };
     }
-    let reported = media::read_usage(api, &body);
+    let mut reported = told;
+    reported.update(media::read_usage(api, &body));
     Ok(Whole::of(body, reported, 0))
 }

@@ -2,6 +2,7 @@
 //! translated. Knows no clock and no network.
 
 mod openai;
+mod raw;
 mod translated;
 
 use crate::{
@@ -17,8 +18,8 @@ pub struct Passage(Kind);
 enum Kind {
     Openai(openai::Openai),
     Translated(Box<translated::Translated>),
-    /// Nothing is understood: the bytes pass, and an end is an end.
-    Raw,
+    /// Sounds and images: the bytes pass, and an end is an end.
+    Raw(Box<raw::Raw>),
 }
 
 /// What came of some bytes.
@@ -59,13 +60,13 @@ impl Passage {
             Reading::Same(format) => {
                 Kind::Translated(Box::new(translated::Translated::same(format)))
             }
-            Reading::Translated { from, to, array, names, asked } => Kind::Translated(Box::new(
-                translated::Translated::between(from, to, array, names, asked),
-            )),
-            Reading::Media(_)
-            | Reading::Embeddings(_)
-            | Reading::Rerank(_)
-            | Reading::Counted(_) => Kind::Raw,
+            Reading::Translated(translation) => {
+                Kind::Translated(Box::new(translated::Translated::between(*translation)))
+            }
+            Reading::Media { told, .. } => Kind::Raw(Box::new(raw::Raw::new(*told))),
+            Reading::Embeddings(_) | Reading::Rerank(_) | Reading::Counted(_) => {
+                Kind::Raw(Box::new(raw::Raw::new(Default::default())))
+            }
         })
     }
 
@@ -74,7 +75,7 @@ impl Passage {
         match &mut self.0 {
             Kind::Openai(openai) => openai.take(bytes, meter),
             Kind::Translated(translated) => translated.take(bytes, meter),
-            Kind::Raw => Taken { out: bytes, flow: Flow::Going },
+            Kind::Raw(raw) => raw.take(bytes, meter),
         }
     }
 
@@ -83,7 +84,7 @@ impl Passage {
         match &mut self.0 {
             Kind::Openai(openai) => openai.finish(meter),
             Kind::Translated(translated) => translated.finish(meter),
-            Kind::Raw => Taken { out: Bytes::new(), flow: Flow::Done },
+            Kind::Raw(_) => Taken { out: Bytes::new(), flow: Flow::Done },
         }
     }
 
@@ -92,7 +93,7 @@ impl Passage {
         match &mut self.0 {
             Kind::Openai(_) => crate::formats::openai_chat::error::event(code, message).into(),
             Kind::Translated(translated) => translated.failure(code, message),
-            Kind::Raw => Bytes::new(),
+            Kind::Raw(_) => Bytes::new(),
         }
     }
 
@@ -101,7 +102,7 @@ impl Passage {
         match &mut self.0 {
             Kind::Openai(_) => Bytes::from_static(b": keep-alive\n\n"),
             Kind::Translated(translated) => translated.keep_alive(),
-            Kind::Raw => Bytes::new(),
+            Kind::Raw(_) => Bytes::new(),
         }
     }
 
@@ -109,7 +110,7 @@ impl Passage {
     pub fn content_type(&self) -> Option<&'static str> {
         match &self.0 {
             Kind::Translated(translated) => Some(translated.content_type()),
-            Kind::Openai(_) | Kind::Raw => None,
+            Kind::Openai(_) | Kind::Raw(_) => None,
         }
     }
 }

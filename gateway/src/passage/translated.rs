@@ -2,16 +2,18 @@
 
 use super::{Flow, Framing, Taken, garbage};
 use crate::{
+    dispatch::Translation,
     formats::{
         anthropic, bedrock, cohere,
         conversation::{Event, Fault, FaultKind, Format, Names},
         facts::Api,
         gemini, openai_chat, openai_responses, sse,
-        stream::{Asked, StreamReader, StreamWriter},
+        stream::{StreamReader, StreamWriter},
     },
     meter::Meter,
 };
 use bytes::{Bytes, BytesMut};
+use tollgate_contract::provider::ProviderKind;
 
 pub(super) struct Translated {
     framing: Framing,
@@ -35,10 +37,11 @@ const EVENTS: &str = "text/event-stream";
 
 impl Translated {
     pub(super) fn same(format: Format) -> Self {
-        Self::new(format, Out::Same(format))
+        Self::new(format, None, Out::Same(format))
     }
 
-    pub(super) fn between(from: Format, to: Api, array: bool, names: Names, asked: Asked) -> Self {
+    pub(super) fn between(translation: Translation) -> Self {
+        let Translation { from, kind, to, array, names, asked } = translation;
         let content_type = if array { "application/json" } else { EVENTS };
         let writer: Box<dyn StreamWriter> = match to {
             Api::Completions => Box::new(openai_chat::completions::Writer::new(asked)),
@@ -48,12 +51,12 @@ impl Translated {
             Api::Generate => Box::new(gemini::Writer::new(asked)),
             _ => Box::new(openai_chat::Writer::new(asked)),
         };
-        Self::new(from, Out::Written { writer, names, content_type })
+        Self::new(from, Some(kind), Out::Written { writer, names, content_type })
     }
 
-    fn new(from: Format, out: Out) -> Self {
+    fn new(from: Format, kind: Option<ProviderKind>, out: Out) -> Self {
         let framing = Framing::of(from);
-        let reader = reader(from);
+        let reader = reader(from, kind);
         Self { framing, reader, out, events: Vec::new(), began: false, over: false }
     }
 
@@ -205,9 +208,12 @@ impl Translated {
     }
 }
 
-fn reader(from: Format) -> Box<dyn StreamReader> {
+fn reader(from: Format, kind: Option<ProviderKind>) -> Box<dyn StreamReader> {
     match from {
-        Format::OpenaiChat => Box::new(openai_chat::Reader::default()),
+        Format::OpenaiChat => Box::new(match kind.and_then(openai_chat::Dialect::of) {
+            Some(dialect) => openai_chat::Reader::of(dialect),
+            None => openai_chat::Reader::default(),
+        }),
         Format::OpenaiResponses => Box::new(openai_responses::Reader::default()),
         Format::Anthropic => Box::new(anthropic::Reader::default()),
         Format::Gemini => Box::new(gemini::Reader::default()),

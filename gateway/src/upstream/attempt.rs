@@ -70,7 +70,7 @@ pub struct Answered {
 /// The two forms of an answer.
 pub enum AnswerBody {
     /// Whole, as the app gets it.
-    Plain(Whole),
+    Plain(Box<Whole>),
     /// A stream, after its first whole events.
     Stream {
         /// What the app gets of it so far.
@@ -117,7 +117,7 @@ impl Call<'_> {
         }
         let whole = reading.whole(received)?;
         let content_type = whole.content_type.map(HeaderValue::from_static).or(content_type);
-        let body = AnswerBody::Plain(whole);
+        let body = AnswerBody::Plain(Box::new(whole));
         Ok(Answered { first_byte_at, content_type, body, dropped, clamped, native })
     }
 

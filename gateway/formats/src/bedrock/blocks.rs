@@ -408,7 +408,7 @@ fn told(out: &mut Vec<Event>, text: String) {
 
 /// Adds bytes that come in base 64 to others: each piece is encoded by itself, with padding at its end.
 fn append_base64(data: &mut String, piece: &str) {
-    if data.is_empty() || data.len() % 4 == 0 && !data.ends_with('=') {
+    if data.is_empty() || data.len().is_multiple_of(4) && !data.ends_with('=') {
         data.push_str(piece);
         return;
     }

@@ -255,7 +255,7 @@ impl Found<'_> {
             Some(text) => value::<Option<bool>>("stream", "true or false", text)?.unwrap_or(false),
             None => false,
         } || head.stream;
-        let (max_output, max_places, choices) = self.limits(api)?;
+        let Limits { max_output, places: max_places, choices } = self.limits(api)?;
         let include_usage = match &self.stream_options {
             Some((text, _)) => {
                 let options: Option<StreamOptions> = value("stream_options", "an object", text)?;
@@ -309,7 +309,7 @@ impl Found<'_> {
     }
 
     /// The most answer tokens, where they stand, and the number of choices.
-    fn limits(&self, api: Api) -> Result<(Option<u64>, Vec<Range<usize>>, u64), Mistake> {
+    fn limits(&self, api: Api) -> Result<Limits, Mistake> {
         let mut max_output = None;
         let mut places = Vec::new();
         for (name, text, place) in &self.max_output {
@@ -338,7 +338,7 @@ impl Found<'_> {
                     bounded("generationConfig.candidateCount", raw.get(), 1, 128)?.unwrap_or(1);
             }
         }
-        Ok((max_output, places, choices))
+        Ok(Limits { max_output, places, choices })
     }
 
     fn user_of(&self, api: Api) -> Result<Option<String>, Mistake> {
@@ -356,6 +356,16 @@ impl Found<'_> {
             None => Ok(None),
         }
     }
+}
+
+/// How long an answer may be.
+struct Limits {
+    /// The most tokens of each choice.
+    max_output: Option<u64>,
+    /// Where that stands.
+    places: Vec<Range<usize>>,
+    /// How many choices.
+    choices: u64,
 }
 
 /// The members of Gemini's `generationConfig` that limit an answer.
