@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         document::{Naming, compose},
-        nodes,
+        nodes, price_book,
     },
     error::ApiError,
     ids::{NodeId, ProviderKeyId, TenantId},
@@ -193,6 +193,12 @@ impl Feed {
                 }
             }
         }
+        if self.sent < 0 || store::price_book::changed_after(&mut tx, self.sent).await? {
+            let document = price_book::document(&mut tx).await?;
+            if !self.send(&Frame::PriceBook { document }).await? {
+                return Ok(false);
+            }
+        }
         let close = self.batch.close(revision.unsigned_abs(), &self.state.keys.world);
         self.sent = revision;
         self.send(&close).await
@@ -227,7 +233,7 @@ impl Feed {
     /// Sends a line. `false`: the node left.
     async fn send(&mut self, frame: &Frame) -> Result<bool, ApiError> {
         let mut line = serde_json::to_vec(frame).map_err(ApiError::internal)?;
-        if matches!(frame, Frame::Tenant(_) | Frame::Gone { .. }) {
+        if matches!(frame, Frame::Tenant(_) | Frame::Gone { .. } | Frame::PriceBook { .. }) {
             self.batch.add(&line);
         }
         line.push(b'\n');

@@ -45,6 +45,9 @@ pub enum Command {
     /// The ledger: what gateways counted against what is stored
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// The platform's price book: list prices of models, by the day from which they hold
+    #[command(subcommand)]
+    Prices(PricesCommand),
     /// The audit log
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -250,6 +253,54 @@ pub enum AuditCommand {
         #[command(flatten)]
         database: Database,
     },
+}
+
+/// `prices`.
+#[derive(Debug, Subcommand)]
+pub enum PricesCommand {
+    /// Take over what is new in a price map of LiteLLM (model_prices_and_context_window.json)
+    Import(ImportPrices),
+    /// Print the rows in force: kind, model, region, since when, input and output in USD per million tokens, source
+    List {
+        /// Only of this kind of provider
+        #[arg(long)]
+        kind: Option<String>,
+        /// Only of this model
+        #[arg(long)]
+        model: Option<String>,
+        /// Where the database is.
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Print all rows of a model and what the built-in catalog has; status 1 if nobody knows it
+    Show {
+        /// The kind of provider
+        kind: String,
+        /// The provider's own name of the model
+        model: String,
+        /// Where the database is.
+        #[command(flatten)]
+        database: Database,
+    },
+}
+
+/// `prices import`.
+#[derive(Debug, Args)]
+pub struct ImportPrices {
+    /// The price map
+    pub file: PathBuf,
+    /// From when on the prices hold: a day (from its beginning, UTC) or a moment; now by default
+    #[arg(long, value_name = "DATE")]
+    pub effective_from: Option<String>,
+    /// Where the prices are from; the file's name and digest by default
+    #[arg(long, value_name = "TEXT")]
+    pub source: Option<String>,
+    /// Only say what would change
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where the database is.
+    #[command(flatten)]
+    pub database: Database,
 }
 
 /// A config document.

@@ -14,6 +14,7 @@ pub mod me;
 pub mod members;
 pub mod models;
 pub mod page;
+pub mod price_book;
 pub mod provider_keys;
 pub mod providers;
 pub mod requests;
@@ -47,6 +48,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(providers::routes)
         .configure(provider_keys::routes)
         .configure(models::routes)
+        .configure(price_book::routes)
         .configure(config::routes)
         .configure(audit::routes);
 }
@@ -68,6 +70,7 @@ pub fn docs() -> Vec<utoipa::openapi::OpenApi> {
         providers::Doc::openapi(),
         provider_keys::Doc::openapi(),
         models::Doc::openapi(),
+        price_book::Doc::openapi(),
         config::Doc::openapi(),
         audit::Doc::openapi(),
     ]

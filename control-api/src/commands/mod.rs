@@ -4,14 +4,15 @@ pub mod audit;
 pub mod document;
 pub mod ledger;
 pub mod migrate;
+pub mod prices;
 pub mod records;
 pub mod serve;
 
 use crate::{
     keys,
     settings::{
-        AuditCommand, Command, Kek, LedgerCommand, NodeCommand, OperatorCommand, TenantCommand,
-        TokenCommand,
+        AuditCommand, Command, Kek, LedgerCommand, NodeCommand, OperatorCommand, PricesCommand,
+        TenantCommand, TokenCommand,
     },
     store::Db,
 };
@@ -44,6 +45,13 @@ pub fn run(command: Command) -> ExitCode {
             block_on(async move {
                 ledger::verify(&database, &redis_url, wait).await.map_err(|message| vec![message])
             })
+        }
+        Command::Prices(PricesCommand::Import(settings)) => block_on(prices::import(settings)),
+        Command::Prices(PricesCommand::List { kind, model, database }) => {
+            block_on(prices::list(database, kind, model))
+        }
+        Command::Prices(PricesCommand::Show { kind, model, database }) => {
+            block_on(prices::show(database, kind, model))
         }
         Command::Audit(AuditCommand::Verify { database }) => block_on(audit::verify(database)),
         Command::Validate(file) => document::validate(&file.file).map(|_| true),

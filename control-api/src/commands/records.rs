@@ -11,7 +11,8 @@ use crate::{
     store::{self, StoreError},
 };
 
-fn told(error: ApiError) -> Mistakes {
+/// What went wrong, for the person at the terminal.
+pub(super) fn told(error: ApiError) -> Mistakes {
     match error {
         ApiError::Invalid(errors) => errors
             .into_iter()

@@ -24,7 +24,7 @@ pub enum Naming {
 pub fn compose(config: &TenantConfig, naming: Naming) -> Result<String, ApiError> {
     let mut root = Table::new();
     let providers = config.providers.iter().map(|row| {
-        let mut spec = table(&row.spec);
+        let mut spec = to_table(&row.spec);
         let keys = config.provider_keys.iter().filter(|key| key.provider_id == row.id).map(|key| {
             let mut entry = Table::new();
             entry
@@ -41,7 +41,7 @@ pub fn compose(config: &TenantConfig, naming: Naming) -> Result<String, ApiError
         (row.name.clone(), Toml::Table(spec))
     });
     insert_table(&mut root, "providers", providers.collect());
-    let specs = |name: &String, spec: &Value| (name.clone(), Toml::Table(table(spec)));
+    let specs = |name: &String, spec: &Value| (name.clone(), Toml::Table(to_table(spec)));
     insert_table(
         &mut root,
         "models",
@@ -207,7 +207,7 @@ fn strings(list: &[String]) -> Toml {
 }
 
 /// A JSON object as a TOML table; nulls are left out, as TOML has none.
-fn table(spec: &Value) -> Table {
+pub fn to_table(spec: &Value) -> Table {
     let Value::Object(object) = spec else { return Table::new() };
     object.iter().filter_map(|(name, value)| Some((name.clone(), to_toml(value)?))).collect()
 }
@@ -222,7 +222,7 @@ fn to_toml(value: &Value) -> Option<Toml> {
         },
         Value::String(text) => Toml::String(text.clone()),
         Value::Array(list) => Toml::Array(list.iter().filter_map(to_toml).collect()),
-        Value::Object(_) => Toml::Table(table(value)),
+        Value::Object(_) => Toml::Table(to_table(value)),
     })
 }
 
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn json_becomes_toml_without_nulls() {
         let spec = serde_json::json!({"a": null, "b": [1, 1.5, "x", true], "c": {"d": null}});
-        let text = toml::to_string(&table(&spec)).unwrap();
+        let text = toml::to_string(&to_table(&spec)).unwrap();
         assert_eq!(text, "b = [1, 1.5, \"x\", true]\n\n[c]\n");
     }
 }

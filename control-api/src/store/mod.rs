@@ -13,6 +13,7 @@ pub mod models;
 pub mod nodes;
 pub mod over;
 pub mod people;
+pub mod price_book;
 pub mod provider_keys;
 pub mod providers;
 pub mod route_traffic;

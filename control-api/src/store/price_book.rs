@@ -37,10 +37,11 @@ pub struct Filter {
     pub after: Option<[String; 3]>,
 }
 
-/// The rows that are in force at a time, by kind, model and region; `limit` of them at most.
+/// The rows that are in force at a time (absent: now, by the database's clock), by kind, model and region; `limit` of
+/// them at most.
 pub async fn in_force(
     conn: &mut PgConnection,
-    at: DateTime<Utc>,
+    at: Option<DateTime<Utc>>,
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<PriceRow>, StoreError> {
@@ -49,7 +50,7 @@ pub async fn in_force(
     Ok(sqlx::query_as!(
         PriceRow,
         "select distinct on (kind, model, region) seq, kind, model, region, valid_from, spec, source, recorded_at \
-         from price_book where valid_from <= $1 and ($2::text is null or kind = $2) \
+         from price_book where valid_from <= coalesce($1, now()) and ($2::text is null or kind = $2) \
          and ($3::text is null or model = $3) \
          and ($4::text is null or (kind, model, region) > ($4, $5::text, $6::text)) \
          order by kind, model, region, valid_from desc, seq desc limit $7",

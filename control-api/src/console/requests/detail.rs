@@ -6,6 +6,7 @@ use crate::{
     console::{Visit, clock::shown},
     domain::{
         document::{Naming, compose},
+        price_book,
         usage::RequestDetail,
     },
     error::ApiError,
@@ -13,11 +14,15 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 use tollgate_contract::{
-    document::{self, SecretRef},
+    document::{self, Resolve, SecretRef},
     event::{AttemptRecord, UsageEvent},
     money::NanoUsd,
+    price_book::PriceBook,
     pricing::{Circumstances, Price},
     route::Target,
     secret::Secret,
@@ -149,9 +154,8 @@ async fn price_of(tx: &mut TenantTx, event: &UsageEvent) -> Result<Option<Price>
     let Some(config) = config::load(tx, &[tenant]).await?.pop() else { return Ok(None) };
     let text = compose(&config, Naming::Ids)?;
     let Ok(document) = document::read(&text) else { return Ok(None) };
-    // Prices need no secrets.
-    let mut no_secret = |_: &SecretRef| Ok(Secret::new("none".to_owned()));
-    let Ok(world) = document::world_from(&document, &text, 0, &mut no_secret) else {
+    let mut resolve = Prices(price_book::in_force(tx).await?);
+    let Ok(world) = document::world_from(&document, &text, 0, &mut resolve) else {
         return Ok(None);
     };
     let price = world
@@ -162,6 +166,19 @@ async fn price_of(tx: &mut TenantTx, event: &UsageEvent) -> Result<Option<Price>
     Ok(price.filter(|price| {
         price.cost_under(&event.usage, &circumstances(event)) == event.cost_nano_usd
     }))
+}
+
+/// Prices need no secrets.
+struct Prices(Arc<PriceBook>);
+
+impl Resolve for Prices {
+    fn secret(&mut self, _: &SecretRef) -> Result<Secret, String> {
+        Ok(Secret::new("none".to_owned()))
+    }
+
+    fn price_book(&self) -> Arc<PriceBook> {
+        self.0.clone()
+    }
 }
 
 /// When the request was made, for prices that depend on it.

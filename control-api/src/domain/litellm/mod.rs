@@ -44,28 +44,42 @@ impl<'e> Entry<'e> {
     }
 }
 
+const SAME_MODEL: &str = "another entry is of the same model";
+
 /// Reads a map. The error says why it is none.
 pub fn read(text: &str) -> Result<Conversion, String> {
     let map: BTreeMap<String, &RawValue> =
         serde_json::from_str(text).map_err(|error| format!("it is no JSON object: {error}"))?;
     let mut conversion = Conversion::default();
-    let mut qualified: BTreeMap<Subject, bool> = BTreeMap::new();
+    let mut keys: BTreeMap<Subject, String> = BTreeMap::new();
     for (key, raw) in map {
         match row(&key, raw) {
             Ok((subject, spec)) => {
-                // Of two entries of one model, the one whose key has the provider in it counts.
-                let has_provider = key.contains('/');
-                if qualified.get(&subject).is_some_and(|first| *first || !has_provider) {
-                    conversion.skip("another entry is of the same model", key);
-                } else {
-                    qualified.insert(subject.clone(), has_provider);
-                    conversion.rows.insert(subject, spec);
+                let first = keys.get(&subject).cloned();
+                if first.as_ref().is_some_and(|first| rank(first) >= rank(&key)) {
+                    conversion.skip(SAME_MODEL, key);
+                    continue;
                 }
+                if let Some(first) = first {
+                    conversion.skip(SAME_MODEL, first);
+                }
+                keys.insert(subject.clone(), key);
+                conversion.rows.insert(subject, spec);
             }
             Err(reason) => conversion.skip(reason, key),
         }
     }
     Ok(conversion)
+}
+
+/// Of two entries of one model, the one whose key has the provider in it counts, else the first. What Bedrock serves at
+/// its second address has prices of its own and does not stand for the first.
+fn rank(key: &str) -> u8 {
+    match key.split_once('/') {
+        Some(("bedrock_mantle", _)) => 0,
+        None => 1,
+        Some(_) => 2,
+    }
 }
 
 impl Conversion {
@@ -104,9 +118,9 @@ fn row(key: &str, raw: &RawValue) -> Result<(Subject, Value), String> {
 fn kind_of(provider: &str) -> Option<(ProviderKind, &'static [&'static str])> {
     use ProviderKind as Kind;
     // Vertex and Fireworks have several, by publisher.
-    let family = ["vertex_ai", "fireworks_ai"].into_iter().find(|family| {
-        provider.strip_prefix(family).is_some_and(|rest| rest.starts_with('-'))
-    });
+    let family = ["vertex_ai", "fireworks_ai"]
+        .into_iter()
+        .find(|family| provider.strip_prefix(family).is_some_and(|rest| rest.starts_with('-')));
     Some(match family.unwrap_or(provider) {
         "openai" => (Kind::Openai, &["openai/"]),
         "azure" => (Kind::AzureOpenai, &["azure/"]),
@@ -183,7 +197,10 @@ fn identify(kind: ProviderKind, key: &str, prefixes: &[&str]) -> Option<Subject>
     let region = match model.split_once('.') {
         // An inference profile keeps its geography in its name.
         Some((geography, _))
-            if kind == ProviderKind::Bedrock && regional && region.is_empty() && is_geography(geography) =>
+            if kind == ProviderKind::Bedrock
+                && regional
+                && region.is_empty()
+                && is_geography(geography) =>
         {
             geography
         }
@@ -212,20 +229,18 @@ fn is_region(text: &str) -> bool {
         let area = parts.next().is_some_and(|area| {
             ["us", "eu", "ap", "ca", "sa", "af", "me", "il", "mx"].contains(&area)
         });
-        let number = text.rsplit('-').next().is_some_and(|last| {
-            last.len() == 1 && last.bytes().all(|byte| byte.is_ascii_digit())
-        });
+        let number = text
+            .rsplit('-')
+            .next()
+            .is_some_and(|last| last.len() == 1 && last.bytes().all(|byte| byte.is_ascii_digit()));
         area && number && (3..=4).contains(&text.split('-').count())
     };
     words.contains(&text) || aws()
 }
 
 fn is_geography(text: &str) -> bool {
-    [
-        "us-gov", "us", "eu", "apac", "au", "jp", "ca", "global", "sa", "af", "me", "il", "in",
-        "kr",
-    ]
-    .contains(&text)
+    ["us-gov", "us", "eu", "apac", "au", "jp", "ca", "global", "sa", "af", "me", "il", "in", "kr"]
+        .contains(&text)
 }
 
 /// LiteLLM's flags and our words.
@@ -260,7 +275,8 @@ fn facts(entry: &Entry) -> Map<String, Value> {
         }
     }
     let claims = |flags: &[&str]| flags.iter().any(|flag| entry.is(flag) == Some(true));
-    let capabilities = CAPABILITIES.iter().filter(|(_, flags)| claims(flags)).map(|(word, _)| *word);
+    let capabilities =
+        CAPABILITIES.iter().filter(|(_, flags)| claims(flags)).map(|(word, _)| *word);
     let capabilities: Vec<_> = std::iter::once(entry.mode.name()).chain(capabilities).collect();
     spec.insert("capabilities".to_owned(), json!(capabilities));
     for (ours, theirs) in [

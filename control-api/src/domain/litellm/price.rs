@@ -119,8 +119,12 @@ fn sort(entry: &Entry) -> Result<Sorted, &'static str> {
                 sorted.tiers.entry(edge).or_default().variants.entry(word).or_default()
             }
         };
-        // The names come in order, so that of an hour goes before that of twelve.
-        rates.entry(ours).or_insert(amount);
+        // An hour of cache goes before twelve.
+        if name.ends_with("_above_12hr") {
+            rates.entry(ours).or_insert(amount);
+        } else {
+            rates.insert(ours, amount);
+        }
     }
     Ok(sorted)
 }
@@ -129,11 +133,13 @@ fn sort(entry: &Entry) -> Result<Sorted, &'static str> {
 /// either order.
 fn split(key: &str) -> (String, Option<u64>, Option<&'static str>) {
     let (mut name, mut edge, mut service_tier) = (key.to_owned(), None, None);
-    if let Some((before, rest)) = key.split_once("_above_")
-        && let Some((before, rest, number)) = edge_of(before, rest)
-    {
-        edge = Some(number);
-        name = format!("{before}{rest}");
+    for (at, mark) in key.match_indices("_above_") {
+        // `above_1hr` is no edge.
+        if let Some((number, behind)) = edge_of(&key[at + mark.len()..]) {
+            edge = Some(number);
+            name = format!("{}{behind}", &key[..at]);
+            break;
+        }
     }
     for (suffix, word) in SERVICE_TIERS {
         if let Some(shorter) = name.strip_suffix(suffix) {
@@ -145,22 +151,16 @@ fn split(key: &str) -> (String, Option<u64>, Option<&'static str>) {
     (name, edge, service_tier)
 }
 
-/// The number in `…_above_200k_tokens…`, with what is before and behind it. `above_1hr` is no edge, but one may follow.
-fn edge_of<'k>(before: &'k str, rest: &'k str) -> Option<(String, &'k str, u64)> {
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, behind) = rest.split_at_checked(digits)?;
+/// The number at the beginning of `200k_tokens…`, and what is behind it.
+fn edge_of(text: &str) -> Option<(u64, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, behind) = text.split_at_checked(digits)?;
     let (behind, thousands) = match behind.strip_prefix('k') {
         Some(behind) => (behind, 1_000),
         None => (behind, 1),
     };
-    if let Some(behind) = behind.strip_prefix("_tokens") {
-        let number = number.parse::<u64>().ok()?.checked_mul(thousands)?;
-        return Some((before.to_owned(), behind, number));
-    }
-    let (hours, rest) = rest.split_once("_above_")?;
-    edge_of(&format!("{before}_above_{hours}"), rest).map(|(_, behind, number)| {
-        (format!("{before}_above_{hours}"), behind, number)
-    })
+    let behind = behind.strip_prefix("_tokens")?;
+    Some((number.parse::<u64>().ok()?.checked_mul(thousands)?, behind))
 }
 
 /// `tiered_pricing`: prices by ranges of the prompt, each of which excludes its start.
@@ -169,7 +169,8 @@ fn tiered_pricing(entry: &Entry, sorted: &mut Sorted) -> Result<(), &'static str
     let Some(raw) = entry.get("tiered_pricing") else { return Ok(()) };
     let Ok(rows) = serde_json::from_str::<Vec<Row>>(raw.get()) else { return Err(UNSAID) };
     for row in rows {
-        let range = row.get("range").and_then(|raw| serde_json::from_str::<Vec<f64>>(raw.get()).ok());
+        let range =
+            row.get("range").and_then(|raw| serde_json::from_str::<Vec<f64>>(raw.get()).ok());
         let Some(from) = range.and_then(|range| range.first().copied()) else { return Err(UNSAID) };
         let mut rates = Rates::new();
         for (theirs, ours) in TOKENS {
@@ -218,9 +219,9 @@ fn units(entry: &Entry, base: &Rates) -> Result<Rates, &'static str> {
     // One charge for one piece of audio, even where both directions are priced.
     let second = entry.get("input_cost_per_second").or(entry.get("output_cost_per_second"));
     put("audio_minute", second, 60)?;
-    let search = entry.get("search_context_cost_per_query").and_then(|raw| {
-        serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get()).ok()
-    });
+    let search = entry
+        .get("search_context_cost_per_query")
+        .and_then(|raw| serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get()).ok());
     let medium = search.as_ref().and_then(|sizes| sizes.get("search_context_size_medium"));
     put("web_search", medium.copied(), 1)?;
     // Another way to say the price of the tokens.
@@ -308,7 +309,8 @@ fn off_peak(raw: &RawValue) -> Result<Value, &'static str> {
             one => vec![one.clone()],
         };
         for span in hours {
-            let (from, until) = span.as_str().and_then(|span| span.split_once('-')).ok_or(UNSAID)?;
+            let (from, until) =
+                span.as_str().and_then(|span| span.split_once('-')).ok_or(UNSAID)?;
             all.push(json!({ "days": window["weekdays"], "from": from, "until": until }));
         }
     }
@@ -340,12 +342,7 @@ mod tests {
         for (key, name, edge, service_tier) in [
             ("input_cost_per_token", "input_cost_per_token", None, None),
             ("input_cost_per_token_batches", "input_cost_per_token", None, Some("batch")),
-            (
-                "input_cost_per_token_above_200k_tokens",
-                "input_cost_per_token",
-                Some(200_000),
-                None,
-            ),
+            ("input_cost_per_token_above_200k_tokens", "input_cost_per_token", Some(200_000), None),
             (
                 "input_cost_per_token_above_272k_tokens_priority",
                 "input_cost_per_token",
@@ -371,7 +368,12 @@ mod tests {
                 None,
             ),
             ("x_above_tokens", "x_above_tokens", None, None),
-            ("x_above_99999999999999999999_tokens", "x_above_99999999999999999999_tokens", None, None),
+            (
+                "x_above_99999999999999999999_tokens",
+                "x_above_99999999999999999999_tokens",
+                None,
+                None,
+            ),
         ] {
             assert_eq!(split(key), (name.to_owned(), edge, service_tier), "{key}");
         }
