@@ -16,6 +16,14 @@ fn the_contract_is_plain_data() {
 }
 
 #[test]
+fn formats_are_pure() {
+    assert_links_none_of(
+        "tollgate-formats",
+        &["gateway", "control-api", "tollgate-web", "sqlx", "redis", "actix-web", "tokio", "hyper"],
+    );
+}
+
+#[test]
 fn pages_are_plain_data() {
     assert_links_none_of(
         "tollgate-web",
