@@ -73,6 +73,12 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
             .route(web::post().to(gemini::call))
             .default_service(web::to(wrong_method)),
     )
+    // A name with a slash is a whole resource to some of Gemini's clients.
+    .service(
+        web::resource("/v1beta/{model:.+}")
+            .route(web::post().to(gemini::call))
+            .default_service(web::to(nothing_here)),
+    )
     // What Azure's SDKs call: the deployment stands for the model.
     .service(
         web::resource("/openai/deployments/{model}/{operation:.+}")

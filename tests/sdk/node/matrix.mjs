@@ -19,7 +19,7 @@ const models = {
   gemini: 'gemini/gemini-3-pro',
   bedrock: 'bedrock/anthropic.claude-sonnet-4-5-v1:0',
   cohere: 'cohere/command-a-03-2025',
-  mistral: 'mistral/mistral-large-latest',
+  mistral: 'mistral/mistral-large-latest--tells_usage',
 };
 const question = 'What is the weather in Paris?';
 
@@ -79,7 +79,13 @@ const clients = {
   anthropic: (model) => createAnthropic({ baseURL: `${root}/v1`, apiKey })(model),
   google: (model) => createGoogleGenerativeAI({ baseURL: `${root}/v1beta`, apiKey })(model),
   compatible: (model) =>
-    createOpenAICompatible({ name: 'tollgate', baseURL: `${root}/v1`, apiKey })(model),
+    createOpenAICompatible({
+      name: 'tollgate',
+      baseURL: `${root}/v1`,
+      apiKey,
+      includeUsage: true,
+      supportsStructuredOutputs: true,
+    })(model),
 };
 const weather = tool({
   description: 'The weather in a city.',
@@ -106,6 +112,8 @@ for (const [client, of] of Object.entries(clients)) {
         tools: { weather },
         stopWhen: stepCountIs(2),
         maxRetries: 0,
+        // Otherwise the client sends references to items that only the provider could resolve.
+        providerOptions: { openai: { store: false } },
       });
       assert.equal(result.steps[0].toolCalls.length, 1);
       assert.equal(result.steps[0].toolCalls[0].toolName, 'weather');

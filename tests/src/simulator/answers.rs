@@ -22,6 +22,11 @@ pub fn json(status: StatusCode, document: &impl Serialize) -> Response<Body> {
     with_type(status, JSON, body::whole(bytes))
 }
 
+/// JSON as it is laid out.
+pub fn json_text(text: String) -> Response<Body> {
+    with_type(StatusCode::OK, JSON, body::whole(text))
+}
+
 /// An error in OpenAI's shape.
 pub fn error(error: &ApiError) -> Response<Body> {
     let mut response = json(error.status, &ErrorBody { error });

@@ -6,7 +6,9 @@ use serde_json::json;
 use super::answers;
 use super::body::{self, Body};
 use super::errors::ApiError;
+use super::models::percent_decoded;
 use super::state::State;
+use super::vertex::account;
 
 /// Answers a control request; `path` is what follows `/simulator/`.
 pub fn answer(state: &State, method: &Method, path: &str, query: &str) -> Response<Body> {
@@ -16,18 +18,34 @@ pub fn answer(state: &State, method: &Method, path: &str, query: &str) -> Respon
         ("bill", &Method::GET) => answers::json(StatusCode::OK, &state.bill.read()),
         ("bill", &Method::DELETE) => {
             state.bill.clear();
-            let mut response = Response::new(body::whole(""));
-            *response.status_mut() = StatusCode::NO_CONTENT;
-            response
+            nothing()
         }
         ("requests", &Method::GET) => {
             let limit = query.split('&').find_map(|pair| pair.strip_prefix("limit="));
             let limit = limit.and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);
             answers::json(StatusCode::OK, &state.requests.last(limit))
         }
-        ("health" | "open" | "bill" | "requests", _) => answers::error(&wrong_method(method)),
+        ("tokens", &Method::GET) => answers::json(StatusCode::OK, &state.tokens.counts()),
+        ("tokens", &Method::DELETE) => {
+            state.tokens.revoke();
+            nothing()
+        }
+        ("service-account", &Method::GET) => {
+            let token_uri = query.split('&').find_map(|pair| pair.strip_prefix("token_uri="));
+            let file = account::file(&percent_decoded(token_uri.unwrap_or_default()));
+            answers::json_text(file)
+        }
+        ("health" | "open" | "bill" | "requests" | "tokens" | "service-account", _) => {
+            answers::error(&wrong_method(method))
+        }
         _ => answers::error(&not_found(method, &format!("/simulator/{path}"))),
     }
+}
+
+fn nothing() -> Response<Body> {
+    let mut response = Response::new(body::whole(""));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// The error for a path that does not exist.

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::quirks::Quirks;
+
 /// What one request asked of the simulator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Directives {
@@ -44,6 +46,14 @@ pub struct Directives {
     pub omitted_thinking: bool,
     /// The format's own word for why the answer ended, whatever the truth.
     pub stop: Option<String>,
+    /// Answer nothing, since the prompt is blocked for this reason, where a format has such answers.
+    pub blocked_prompt: Option<String>,
+    /// Tell why the answer ends in an event of its own.
+    pub finish_later: bool,
+    /// Never tell why the answer ends.
+    pub no_finish: bool,
+    /// Ways to be odd.
+    pub quirks: Quirks,
     /// Characters of two to four bytes among the words.
     pub unicode: bool,
     /// Answer with this many KiB of text in one chunk.
@@ -153,6 +163,10 @@ impl Default for Directives {
             redacted_thinking: 0,
             omitted_thinking: false,
             stop: None,
+            blocked_prompt: None,
+            finish_later: false,
+            no_finish: false,
+            quirks: Quirks::default(),
             unicode: false,
             big_kb: None,
             drip: false,
@@ -255,10 +269,15 @@ impl Directives {
             "cache_write" => self.cache_write = number()?,
             "cache_write_1h" => self.cache_write_1h = number()?,
             "reasoning" => self.reasoning = number()?,
-            "thinking" => self.thinking = Some(number()?),
+            "thinking" | "thoughts" => self.thinking = Some(number()?),
             "redacted_thinking" => self.redacted_thinking = number_or(16)?,
             "omitted_thinking" => self.omitted_thinking = true,
             "stop" => self.stop = Some(word()?),
+            "blocked_prompt" if value.is_none() => self.blocked_prompt = Some("SAFETY".to_owned()),
+            "blocked_prompt" => self.blocked_prompt = Some(word()?),
+            "finish_later" => self.finish_later = true,
+            "no_finish" => self.no_finish = true,
+            "quirk" if self.quirks.add(&word()?) => {}
             "unicode" => self.unicode = true,
             // A cap, so that a slip of the finger does not fill the machine's memory.
             "big" => {
@@ -363,6 +382,8 @@ mod tests {
             "m--stop",
             "m--stop=a b",
             "m--thinking",
+            "m--quirk",
+            "m--quirk=nobody",
         ] {
             assert!(Directives::of_model(text).is_err(), "{text}");
         }

@@ -14,7 +14,7 @@ use super::requests::Record;
 use super::state::State;
 use super::visit::{BODY_BYTES_MAX, Visit};
 use super::wire::ResetSwitch;
-use super::{anthropic, bedrock, cohere, control, gemini, openai};
+use super::{anthropic, bedrock, cohere, control, gemini, openai, vertex};
 
 /// The formats that are spoken here. One more is a variant, a line in [`KNOWN`] and one in
 /// [`Self::answer`].
@@ -25,16 +25,18 @@ enum Format {
     Cohere,
     Gemini,
     OpenAi,
+    Vertex,
 }
 
 type Knows = fn(&Visit<'_>) -> bool;
 
 /// Who answers for which requests: the first that knows a request has it.
-const KNOWN: [(Format, Knows); 4] = [
+const KNOWN: [(Format, Knows); 5] = [
     (Format::Anthropic, anthropic::knows),
     (Format::Bedrock, bedrock::knows),
     (Format::Cohere, cohere::knows),
     (Format::Gemini, gemini::knows),
+    (Format::Vertex, vertex::knows),
 ];
 
 impl Format {
@@ -51,6 +53,7 @@ impl Format {
             Self::Cohere => cohere::answer(state, visit).await,
             Self::Gemini => gemini::answer(state, visit).await,
             Self::OpenAi => openai::answer(state, visit).await,
+            Self::Vertex => vertex::answer(state, visit).await,
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod cohere;
 pub mod gemini;
 pub mod openai;
 pub mod responses;
+pub mod vertex;
 
 pub mod call;
 pub mod fields;
@@ -28,6 +29,7 @@ pub mod chat_request;
 pub mod directives;
 pub mod embeddings;
 pub mod models;
+pub mod quirks;
 
 pub mod generation;
 pub mod message_plan;

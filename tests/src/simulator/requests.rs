@@ -134,7 +134,11 @@ impl Record {
         let headers = head.headers.iter().map(|(name, value)| {
             let secret = matches!(
                 name.as_str(),
-                "authorization" | "api-key" | "x-api-key" | "x-amz-security-token"
+                "authorization"
+                    | "api-key"
+                    | "x-api-key"
+                    | "x-goog-api-key"
+                    | "x-amz-security-token"
             );
             let shown =
                 if secret { "(hidden)".into() } else { String::from_utf8_lossy(value.as_bytes()) };

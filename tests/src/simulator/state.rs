@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::bill::Bill;
 use super::identity::Identities;
 use super::requests::RequestLog;
+use super::vertex::tokens::Tokens;
 
 /// All that is shared by the connections of one simulator.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub struct State {
     pub requests: Arc<RequestLog>,
     /// Numbers for ids.
     pub identities: Identities,
+    /// Access tokens that were given out.
+    pub tokens: Tokens,
     keys: Vec<String>,
     /// Requests under `percent`, by provider and requested model.
     counters: Mutex<HashMap<(String, String), u64>>,

@@ -21,7 +21,8 @@ pub fn of(request: &ChatRequest, wanted: Option<usize>) -> Vec<ToolCall> {
     let choice = &request.tool_choice;
     let kind = choice["type"].as_str().unwrap_or_default();
     let forced = match choice {
-        Value::String(word) => word == "required",
+        // Mistral says `any`.
+        Value::String(word) => word == "required" || word == "any",
         _ => matches!(kind, "function" | "custom") || choice["allowed_tools"]["mode"] == "required",
     };
     if choice == "none" || (!forced && wanted.is_none()) {

@@ -42,7 +42,7 @@ impl<'a> Visit<'a> {
         let path = path.strip_prefix('/').unwrap_or(path);
         let (first, rest) = path.split_once('/').unwrap_or((path, ""));
         match first {
-            "v1" | "v1beta" | "v2" | "model" => ("default", path),
+            "v1" | "v1alpha" | "v1beta" | "v1beta1" | "v2" | "model" | "token" => ("default", path),
             _ => (first, rest),
         }
     }

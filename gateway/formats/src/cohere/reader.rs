@@ -1,36 +1,38 @@
-//! Cohere's streams: named events whose data repeats the name.
+//! A provider's stream.
 
-use super::{read_usage, stop_of};
+use super::{
+    error::short,
+    said::{Call, Said, stop_of},
+    usage::read_usage,
+};
 use crate::{
-    conversation::{Event, Fault, Stop},
+    conversation::{Event, Fault},
+    json::Text,
     stream::StreamReader,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::{borrow::Cow, collections::HashMap};
 
-/// Reads a stream.
+/// Reads a stream of `chat`. An answer is complete with `message-end`, and not before.
 #[derive(Debug, Default)]
 pub struct Reader {
+    said: Said,
     started: bool,
     over: bool,
-    calls: u32,
-    /// Which call is under way, by the index of its event, and whether its arguments have begun.
-    open: HashMap<u32, (u32, bool)>,
-    stop: Option<Stop>,
 }
 
 #[derive(Deserialize)]
-struct Data<'a> {
+struct Wire<'a> {
     #[serde(borrow, rename = "type")]
-    kind: Option<Cow<'a, str>>,
+    kind: Option<Text<'a>>,
     #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
-    index: Option<u32>,
+    id: Option<Text<'a>>,
+    index: Option<u64>,
     #[serde(borrow)]
     delta: Option<Delta<'a>>,
+    /// An error, as it would be with an error's status.
     #[serde(borrow)]
-    message: Option<Cow<'a, str>>,
+    message: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -38,235 +40,141 @@ struct Delta<'a> {
     #[serde(borrow)]
     message: Option<Message<'a>>,
     #[serde(borrow)]
-    finish_reason: Option<Cow<'a, str>>,
+    finish_reason: Option<Text<'a>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
     #[serde(borrow)]
-    error: Option<Cow<'a, str>>,
+    error: Option<&'a RawValue>,
 }
 
-/// `content` and `tool_calls` are lists where the message starts and objects later, so they are read when needed.
+/// Content and calls are lists where a message begins and objects where it goes on.
 #[derive(Deserialize)]
 struct Message<'a> {
     #[serde(borrow)]
     content: Option<&'a RawValue>,
     #[serde(borrow)]
-    tool_plan: Option<Cow<'a, str>>,
+    tool_plan: Option<Text<'a>>,
     #[serde(borrow)]
     tool_calls: Option<&'a RawValue>,
 }
 
+/// The type alone, for events whose other members are not as expected.
 #[derive(Deserialize)]
-struct Content<'a> {
-    #[serde(borrow)]
-    text: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    thinking: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct Call<'a> {
-    #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    function: Option<Function<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Function<'a> {
-    #[serde(borrow)]
-    name: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    arguments: Option<Cow<'a, str>>,
+struct Kind<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Text<'a>>,
 }
 
 impl StreamReader for Reader {
     fn read(&mut self, name: &str, data: &[u8], out: &mut Vec<Event>) {
-        if self.over || data.trim_ascii().starts_with(b"[DONE]") {
+        // Older versions end with a mark.
+        if self.over || data.trim_ascii() == b"[DONE]" {
             return;
         }
-        let Ok(data) = serde_json::from_slice::<Data>(data) else {
-            return self.fail(Fault::garbage(), out);
+        let taken = match serde_json::from_slice::<Wire>(data) {
+            Ok(wire) => self.take(name, wire, out),
+            Err(_) => unread(name, data),
         };
-        let kind = data.kind.as_deref().unwrap_or(name);
-        if !self.started {
-            // An error object has nothing but a message.
-            if let (None, Some(words)) = (&data.delta, &data.message) {
-                return self.fail(Fault::reported(words.as_ref()), out);
-            }
-            self.started = true;
-            let id = data.id.as_deref().map(str::to_owned);
-            out.push(Event::Start { id, model: None });
-        }
-        let index = data.index.unwrap_or(0);
-        let Some(delta) = data.delta else {
-            if kind == "tool-call-end" {
-                self.end_call(index, out);
-            }
-            return;
-        };
-        match kind {
-            "content-start" | "content-delta" => content(&delta, out),
-            "tool-plan-delta" => {
-                let plan = delta.message.and_then(|message| message.tool_plan);
-                if let Some(text) = plan.filter(|plan| !plan.is_empty()) {
-                    out.push(Event::Reasoning { choice: 0, text: text.into_owned() });
-                }
-            }
-            "tool-call-start" | "tool-call-delta" => self.call(kind, index, &delta, out),
-            "tool-call-end" => self.end_call(index, out),
-            "message-end" => self.message_end(delta, out),
-            _ => {}
+        if let Err(fault) = taken {
+            self.over = true;
+            out.push(Event::Fault(fault));
         }
     }
 
     fn end(&mut self, out: &mut Vec<Event>) {
-        if std::mem::replace(&mut self.over, true) {
-            return;
+        if !std::mem::replace(&mut self.over, true) {
+            out.push(Event::Fault(Fault::truncated()));
         }
-        match self.stop {
-            Some(stop) => {
-                let stop = stop.given_calls(self.calls > 0);
-                out.push(Event::Stop { choice: 0, stop, sequence: None });
-                out.push(Event::End);
-            }
-            None => out.push(Event::Fault(Fault::truncated())),
-        }
-    }
-}
-
-fn content(delta: &Delta, out: &mut Vec<Event>) {
-    let raw = delta.message.as_ref().and_then(|message| message.content);
-    let Some(content) = raw.and_then(|raw| serde_json::from_str::<Content>(raw.get()).ok()) else {
-        return;
-    };
-    if let Some(text) = content.text.filter(|text| !text.is_empty()) {
-        out.push(Event::Text { choice: 0, text: text.into_owned() });
-    }
-    if let Some(text) = content.thinking.filter(|text| !text.is_empty()) {
-        out.push(Event::Reasoning { choice: 0, text: text.into_owned() });
     }
 }
 
 impl Reader {
-    fn call(&mut self, kind: &str, index: u32, delta: &Delta, out: &mut Vec<Event>) {
-        let raw = delta.message.as_ref().and_then(|message| message.tool_calls);
-        let Some(call) = raw.and_then(|raw| serde_json::from_str::<Call>(raw.get()).ok()) else {
-            return;
-        };
-        let function = call.function.as_ref();
-        if kind == "tool-call-start" {
-            let id = call.id.as_deref().unwrap_or_default();
-            let name = function.and_then(|function| function.name.as_deref()).unwrap_or_default();
-            if id.is_empty() || name.is_empty() {
-                return self.fail(Fault::garbage(), out);
+    fn take(&mut self, name: &str, wire: Wire, out: &mut Vec<Event>) -> Result<(), Fault> {
+        let kind = wire.kind.as_ref().map_or(name, |kind| kind.0.as_ref());
+        let index = wire.index.unwrap_or(0);
+        let message = wire.delta.as_ref().and_then(|delta| delta.message.as_ref());
+        match kind {
+            "message-start" => self.start(Text::owned(wire.id), out),
+            "content-start" | "content-delta" => {
+                self.start(String::new(), out);
+                if let Some(content) = message.and_then(|message| message.content) {
+                    self.said.content(read(content)?, out);
+                }
             }
-            let number = self.calls;
-            self.calls += 1;
-            self.open.insert(index, (number, false));
-            out.push(Event::Call {
-                choice: 0,
-                call: number,
-                id: id.to_owned(),
-                name: name.to_owned(),
-                custom: false,
-                signature: None,
-            });
+            "tool-plan-delta" => {
+                self.start(String::new(), out);
+                let plan = message.and_then(|message| message.tool_plan.clone());
+                self.said.plan(Text::owned(plan), out);
+            }
+            "tool-call-start" => {
+                self.start(String::new(), out);
+                let call = message.and_then(|message| message.tool_calls);
+                self.said.call(index, read(call.ok_or_else(Fault::garbage)?)?, out)?;
+            }
+            "tool-call-delta" => {
+                let call = message.and_then(|message| message.tool_calls).map(read::<Call>);
+                let function = call.transpose()?.and_then(|call| call.function);
+                let piece = Text::owned(function.and_then(|function| function.arguments));
+                self.said.arguments(index, piece, out)?;
+            }
+            "tool-call-end" => self.said.call_ends(index, out),
+            "message-end" => {
+                self.start(Text::owned(wire.id), out);
+                self.finish(wire.delta, out)?;
+            }
+            _ if KNOWN.contains(&kind) => {}
+            _ => {
+                let said =
+                    wire.message.and_then(|said| serde_json::from_str::<String>(said.get()).ok());
+                if let Some(said) = said {
+                    return Err(Fault::reported(short(&said)));
+                }
+            }
         }
-        let json = function.and_then(|function| function.arguments.as_deref()).unwrap_or_default();
-        // A tool without arguments is called with `null`.
-        if let Some((number, begun)) = self.open.get_mut(&index)
-            && !json.is_empty()
-            && (*begun || json.trim() != "null")
-        {
-            *begun = true;
-            out.push(Event::Arguments { choice: 0, call: *number, json: json.to_owned() });
-        }
+        Ok(())
     }
 
-    fn end_call(&mut self, index: u32, out: &mut Vec<Event>) {
-        if let Some((number, false)) = self.open.remove(&index) {
-            out.push(Event::Arguments { choice: 0, call: number, json: "{}".to_owned() });
+    fn start(&mut self, id: String, out: &mut Vec<Event>) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
         }
+        self.said = Said::of(&id);
+        out.push(Event::Start { id: Some(id).filter(|id| !id.is_empty()), model: None });
     }
 
-    fn message_end(&mut self, delta: Delta, out: &mut Vec<Event>) {
-        if let Some(raw) = delta.usage {
-            out.push(Event::Usage(read_usage(raw.get())));
+    fn finish(&mut self, delta: Option<Delta>, out: &mut Vec<Event>) -> Result<(), Fault> {
+        let Some(delta) = delta else { return Err(Fault::garbage()) };
+        self.said.all_ends(out);
+        if let Some(usage) = delta.usage {
+            out.push(Event::Usage(read_usage(usage.get())));
         }
-        if let Some(error) = delta.error.filter(|error| !error.is_empty()) {
-            return self.fail(Fault::reported(error), out);
-        }
-        match stop_of(delta.finish_reason.as_deref().unwrap_or_default()) {
-            Ok(stop) => self.stop = Some(stop),
-            Err(fault) => self.fail(fault, out),
-        }
-    }
-
-    fn fail(&mut self, fault: Fault, out: &mut Vec<Event>) {
+        let word = Text::of(delta.finish_reason.as_ref());
+        let stop = stop_of(word, delta.error.map(RawValue::get), self.said.called())?;
+        out.push(Event::Stop { choice: 0, stop, sequence: None });
+        out.push(Event::End);
         self.over = true;
-        out.push(Event::Fault(fault));
+        Ok(())
+    }
+}
+
+/// Events that tell nothing that apps are told.
+const KNOWN: [&str; 4] = ["content-end", "citation-start", "citation-end", "debug"];
+
+fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Fault> {
+    serde_json::from_str(raw.get()).map_err(|_| Fault::garbage())
+}
+
+/// An event that is not as expected: nothing if its type is one that nobody knows.
+fn unread(name: &str, data: &[u8]) -> Result<(), Fault> {
+    let Ok(kind) = serde_json::from_slice::<Kind>(data) else { return Err(Fault::garbage()) };
+    match kind.kind.as_ref().map_or(name, |kind| kind.0.as_ref()) {
+        "message-start" | "content-start" | "content-delta" | "tool-plan-delta"
+        | "tool-call-start" | "tool-call-delta" | "tool-call-end" | "message-end" => {
+            Err(Fault::garbage())
+        }
+        _ => Ok(()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::conversation::{Collector, FaultKind};
-    use proptest::prelude::*;
-
-    fn read(events: &[&str]) -> Vec<Event> {
-        let mut reader = Reader::default();
-        let mut out = Vec::new();
-        for data in events {
-            reader.read("", data.as_bytes(), &mut out);
-        }
-        reader.end(&mut out);
-        out
-    }
-
-    #[test]
-    fn a_plan_and_a_call_are_read_and_the_billed_units_are_charged() {
-        let events = read(&[
-            r#"{"type":"message-start","id":"c14","delta":{"message":{"role":"assistant","content":[],"tool_calls":[]}}}"#,
-            r#"{"type":"tool-plan-delta","delta":{"message":{"tool_plan":"I will look it up"}}}"#,
-            r#"{"type":"tool-call-start","index":0,"delta":{"message":{"tool_calls":{"id":"f_abc","type":"function","function":{"name":"f","arguments":""}}}}}"#,
-            r#"{"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":{"arguments":"{\"x\":1}"}}}}}"#,
-            r#"{"type":"tool-call-end","index":0}"#,
-            r#"{"type":"tool-call-start","index":1,"delta":{"message":{"tool_calls":{"id":"f_b","type":"function","function":{"name":"g","arguments":"null"}}}}}"#,
-            r#"{"type":"tool-call-end","index":1}"#,
-            r#"{"type":"message-end","delta":{"finish_reason":"TOOL_CALL","usage":{"billed_units":{"input_tokens":10,"output_tokens":5},"tokens":{"input_tokens":80,"output_tokens":9}}}}"#,
-        ]);
-        let mut collector = Collector::default();
-        for event in events {
-            collector.take(event).unwrap();
-        }
-        let answer = collector.finish();
-        assert_eq!(answer.choices[0].parts.len(), 3);
-        assert_eq!(answer.choices[0].stop, Stop::Tool);
-        assert_eq!(answer.usage.billed.map(|usage| usage.input()), Some(10));
-        assert_eq!(answer.usage.shown().map(|usage| usage.input()), Some(80));
-    }
-
-    #[test]
-    fn an_error_at_the_end_and_an_early_end_are_faults() {
-        let start = r#"{"type":"message-start","id":"c","delta":{"message":{}}}"#;
-        let failed = read(&[
-            start,
-            r#"{"type":"message-end","delta":{"finish_reason":"ERROR","error":"boom"}}"#,
-        ]);
-        assert!(matches!(failed.last(), Some(Event::Fault(fault)) if fault.message == "boom"));
-        let early = read(&[start]);
-        assert!(
-            matches!(early.last(), Some(Event::Fault(fault)) if fault.kind == FaultKind::Truncated)
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_data_makes_it_panic(data in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let mut reader = Reader::default();
-            reader.read("content-delta", &data, &mut Vec::new());
-        }
-    }
-}
+mod tests;

@@ -1,161 +1,183 @@
-//! Google's Gemini API (AI Studio): path, key and body are checked here, in this order.
+//! Google's Gemini API (AI Studio): path, key and body are checked here, in this order. Vertex has
+//! the same answers behind another door.
 
 pub mod errors;
+pub mod families;
+pub mod messages;
+pub mod proto;
 
 pub mod answer;
-pub mod contents;
 pub mod embeddings;
 pub mod models;
 pub mod request;
-pub mod schema;
+
+pub mod config;
+pub mod contents;
+pub mod schemas;
+pub mod tools;
+
 pub mod stream;
 pub mod usage;
 
-use hyper::{Method, Response};
+use hyper::{Method, Response, StatusCode};
 use serde_json::{Map, Value};
 
-use self::errors::GeminiError;
+use self::answer::Sending;
+use self::embeddings::Asked;
+use self::errors::{GoogleError, InArray};
+use self::proto::Host;
 use super::body::{Body, Cut};
 use super::call::Call;
+use super::models::percent_decoded;
 use super::provider_error::ProviderError;
 use super::state::State;
-use super::tokens;
 use super::visit::Visit;
 
 /// What a model is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
-    /// `generateContent`.
-    Generate,
-    /// `streamGenerateContent` as server-sent events.
-    StreamEvents,
-    /// `streamGenerateContent` as one JSON array.
-    StreamArray,
-    /// `countTokens`.
+    /// Content, and how it is sent.
+    Generate(Sending),
+    /// A count of tokens.
     Count,
-    /// `embedContent`.
-    Embed,
-    /// `batchEmbedContents`.
-    BatchEmbed,
+    /// Embeddings.
+    Embed(Asked),
 }
 
-/// Whether a request is for Gemini.
+enum Endpoint<'a> {
+    /// A model by its escaped name, and what is to be done with it.
+    Call(&'a str, Verb),
+    Models,
+    Model(&'a str),
+}
+
+/// Whether a request is for AI Studio. OpenAI has models under the path of its stable version too:
+/// there the verb tells, or the header of the key.
 pub fn knows(visit: &Visit<'_>) -> bool {
-    visit.path.starts_with("v1beta/models")
+    let own = ["v1beta/", "v1alpha/"].iter().any(|version| visit.path.starts_with(version));
+    let shared = visit.path == "v1/models" || visit.path.starts_with("v1/models/");
+    own || (shared
+        && (visit.header("x-goog-api-key").is_some()
+            || matches!(endpoint(visit), Some(Endpoint::Call(..)))))
 }
 
 /// Answers a request.
 pub async fn answer(state: &State, visit: &Visit<'_>) -> Result<Response<Body>, Cut> {
-    let answered = match begin(state, visit) {
-        Ok(Begun::Models(response)) => Ok(response),
-        Ok(Begun::Call(Verb::Embed | Verb::BatchEmbed, call)) => {
-            Ok(embeddings::answer(*call).await?)
-        }
-        Ok(Begun::Call(verb, call)) => Ok(answer::answer(*call, verb).await?),
+    let answered = match check(state, visit) {
+        Ok(Endpoint::Models) => models::list(state, visit),
+        Ok(Endpoint::Model(id)) => models::one(state, visit, id),
+        Ok(Endpoint::Call(model, verb)) => match begin(state, visit, model) {
+            Ok(call) => Ok(carry_out(call, Host::Studio, verb).await?),
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     };
-    Ok(answered.unwrap_or_else(|error| error.response(visit.number)))
+    Ok(answered.unwrap_or_else(|error| said(error, visit)))
 }
 
-enum Begun {
-    Models(Response<Body>),
-    Call(Verb, Box<Call>),
-}
-
-fn begin(state: &State, visit: &Visit<'_>) -> Result<Begun, GeminiError> {
-    authenticate(state, visit)?;
-    let rest = visit.path.strip_prefix("v1beta/models").unwrap_or_default();
-    if visit.head.method == Method::GET {
-        return models::answer(state, visit, rest.trim_start_matches('/')).map(Begun::Models);
+/// Does what a model is asked for.
+pub async fn carry_out(call: Call, host: Host, verb: Verb) -> Result<Response<Body>, Cut> {
+    match verb {
+        Verb::Generate(sending) => answer::generate_content(call, host, sending).await,
+        Verb::Count => answer::count_tokens(call, host).await,
+        Verb::Embed(asked) => embeddings::answer(call, host, asked).await,
     }
-    let not_found = || GeminiError::of_status(404, visit.path);
-    let (model, verb) =
-        rest.strip_prefix('/').and_then(|rest| rest.rsplit_once(':')).ok_or_else(not_found)?;
-    let verb = match (verb, visit.query("alt")) {
-        ("generateContent", _) => Verb::Generate,
-        ("streamGenerateContent", Some("sse")) => Verb::StreamEvents,
-        ("streamGenerateContent", _) => Verb::StreamArray,
-        ("countTokens", _) => Verb::Count,
-        ("embedContent", _) => Verb::Embed,
-        ("batchEmbedContents", _) => Verb::BatchEmbed,
-        _ => return Err(not_found()),
+}
+
+/// The verb behind the last colon of a path, and what stands before it.
+pub fn verb<'a>(visit: &Visit<'_>, path: &'a str) -> Option<(&'a str, Verb)> {
+    let (model, verb) = path.rsplit_once(':')?;
+    let verb = match verb {
+        "generateContent" => Verb::Generate(Sending::Plain),
+        "streamGenerateContent" if visit.query("alt") == Some("sse") => {
+            Verb::Generate(Sending::Events)
+        }
+        "streamGenerateContent" => Verb::Generate(Sending::Array),
+        "countTokens" => Verb::Count,
+        "embedContent" => Verb::Embed(Asked::One),
+        "batchEmbedContents" => Verb::Embed(Asked::Batch),
+        "predict" => Verb::Embed(Asked::Predict),
+        _ => return None,
     };
-    if visit.head.method != Method::POST {
-        return Err(not_found());
-    }
-    let body = body(visit)?;
-    let model = unescaped(model);
-    Ok(Begun::Call(verb, Box::new(Call::begin::<GeminiError>(state, visit, model, body)?)))
+    Some((model, verb))
 }
 
-/// The key comes in its header. In the address it would be in everybody's logs.
-fn authenticate(state: &State, visit: &Visit<'_>) -> Result<(), GeminiError> {
+/// Reads a JSON body; from here on the request to a model, by its escaped name, is on the bill.
+pub fn begin(state: &State, visit: &Visit<'_>, model: &str) -> Result<Call, GoogleError> {
+    Call::begin(state, visit, percent_decoded(model), json(visit)?)
+}
+
+/// The body of a request, which has to be a JSON object.
+pub fn json(visit: &Visit<'_>) -> Result<Map<String, Value>, GoogleError> {
+    let Some(bytes) = visit.body.as_deref() else {
+        let message = "Request payload size exceeds the limit: 20971520 bytes.";
+        return Err(GoogleError::invalid(message));
+    };
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(body)) if visit.content_type().1 => Ok(body),
+        _ => {
+            Err(GoogleError::invalid("Invalid JSON payload received. Expected an object key or }."))
+        }
+    }
+}
+
+/// An error as the answer to a request: where a stream would be an array, an error is one too.
+pub fn said(error: GoogleError, visit: &Visit<'_>) -> Response<Body> {
+    let array = visit.path.ends_with(":streamGenerateContent") && visit.query("alt") != Some("sse");
+    if array { InArray(error).response(visit.number) } else { error.response(visit.number) }
+}
+
+/// The key comes in its header. In the address it would be in everybody's logs, so a client that has
+/// it there is told so, although Google itself would take it.
+pub fn authenticate(state: &State, visit: &Visit<'_>) -> Result<(), GoogleError> {
     if visit.query("key").is_some() {
-        return Err(GeminiError::invalid("The API key must not be in the address."));
+        let message = "The API key must not be in the address.";
+        return Err(GoogleError { message: message.to_owned(), ..GoogleError::of_status(403, "") });
     }
-    match visit.header("x-goog-api-key").and_then(|key| state.key(key)) {
-        Some(key) => {
-            visit.record.presented(key);
-            Ok(())
-        }
-        None => Err(GeminiError::bad_key()),
-    }
-}
-
-fn body(visit: &Visit<'_>) -> Result<Map<String, Value>, GeminiError> {
-    match visit.body.as_deref().map(serde_json::from_slice) {
-        Some(Ok(Value::Object(body))) if visit.content_type().1 => Ok(camel(body)),
-        _ => Err(GeminiError::invalid("Invalid JSON payload received.")),
-    }
-}
-
-/// A segment of a path without its percent signs.
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let code = after.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) if first == b'%' => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
+    match visit.header("x-goog-api-key") {
+        Some(key) => match state.key(key) {
+            Some(key) => {
+                visit.record.presented(key);
+                Ok(())
             }
-            _ => {
-                bytes.push(first);
-                rest = after;
-            }
+            None => Err(GoogleError::bad_key()),
+        },
+        None if visit.bearer().is_some() => Err(GoogleError::bad_token()),
+        None => {
+            let message = "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form of API consumer identity to call this API.";
+            Err(GoogleError { message: message.to_owned(), ..GoogleError::of_status(403, "") })
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Tokens of a text, by the simulator's count.
-fn of_text(text: &str) -> u64 {
-    tokens::of_bytes(text.len())
+fn check<'a>(state: &State, visit: &Visit<'a>) -> Result<Endpoint<'a>, GoogleError> {
+    let Some(endpoint) = endpoint(visit) else {
+        let message = "The requested URL was not found on this server.";
+        return Err(GoogleError { message: message.to_owned(), ..GoogleError::of_status(404, "") });
+    };
+    let expected = match endpoint {
+        Endpoint::Call(..) => Method::POST,
+        Endpoint::Models | Endpoint::Model(_) => Method::GET,
+    };
+    if visit.head.method != expected {
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        let message = "The request method is inappropriate for the URL.".to_owned();
+        return Err(GoogleError { status, message, ..GoogleError::of_status(400, "") });
+    }
+    authenticate(state, visit)?;
+    Ok(endpoint)
 }
 
-/// The same with names as Google prints them: it takes them with underscores too. What is an app's own stays as it is.
-fn camel(members: Map<String, Value>) -> Map<String, Value> {
-    const OWN: [&str; 6] =
-        ["args", "response", "labels", "properties", "parametersJsonSchema", "responseJsonSchema"];
-    let named = members.into_iter().map(|(name, value)| {
-        let mut words = name.split('_');
-        let mut name = words.next().unwrap_or_default().to_owned();
-        for word in words {
-            let mut letters = word.chars();
-            name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-            name.push_str(letters.as_str());
-        }
-        let value = if OWN.contains(&name.as_str()) { value } else { camel_value(value) };
-        (name, value)
-    });
-    named.collect()
-}
-
-fn camel_value(value: Value) -> Value {
-    match value {
-        Value::Object(members) => Value::Object(camel(members)),
-        Value::Array(entries) => entries.into_iter().map(camel_value).collect(),
-        other => other,
+fn endpoint<'a>(visit: &Visit<'a>) -> Option<Endpoint<'a>> {
+    let (_, path) = visit.path.split_once('/')?;
+    if path == "models" {
+        return Some(Endpoint::Models);
+    }
+    let name = path.strip_prefix("models/").filter(|name| !name.is_empty())?;
+    match verb(visit, name) {
+        Some((_, Verb::Embed(Asked::Predict))) => None,
+        Some((model, verb)) if !model.is_empty() => Some(Endpoint::Call(model, verb)),
+        _ if name.contains(':') => None,
+        _ => Some(Endpoint::Model(name)),
     }
 }

@@ -1,285 +1,218 @@
-//! A request for content, checked as Google does.
+//! A request for content, read as Google does: its fields first, then what they mean together.
 
 use serde_json::{Map, Value};
 
-use super::super::fields::{Fields, Mistake};
-use super::super::message_plan::{Shape, Thinking, Wanted};
-use super::super::tool_calls::{self, ToolCall};
-use super::errors::GeminiError;
-use super::{contents, schema};
+use super::super::message_plan::{Shape, Wanted};
+use super::config::{Config, Format};
+use super::contents::Checker;
+use super::errors::GoogleError;
+use super::families::Family;
+use super::messages;
+use super::proto::Host;
+use super::tools::Tools;
 
-const FIELDS: [&str; 9] = [
-    "contents",
-    "systemInstruction",
-    "tools",
-    "toolConfig",
-    "safetySettings",
-    "generationConfig",
-    "cachedContent",
-    "labels",
-    "serviceTier",
-];
-const CONFIG: [&str; 21] = [
-    "temperature",
-    "topP",
-    "topK",
-    "candidateCount",
-    "maxOutputTokens",
-    "stopSequences",
-    "seed",
-    "presencePenalty",
-    "frequencyPenalty",
-    "responseLogprobs",
-    "logprobs",
-    "responseMimeType",
-    "responseSchema",
-    "responseJsonSchema",
-    "responseModalities",
-    "speechConfig",
-    "imageConfig",
-    "thinkingConfig",
-    "mediaResolution",
-    "audioTimestamp",
-    "routingConfig",
-];
-/// Thinking where nobody says how much.
-const THINKING_MAX: u64 = 8_192;
+/// What stands in every prompt.
+const PROMPT_TOKENS: u64 = 3;
 
 /// A request that makes sense.
 #[derive(Debug)]
-pub struct GenerateRequest<'a> {
-    /// The count of the prompt.
+pub struct GenerateRequest {
+    /// The provider's count of the prompt.
     pub prompt_tokens: u64,
-    /// Whether thoughts are shown.
-    pub shows_thoughts: bool,
-    tokens_max: u64,
-    stop_sequences: Vec<String>,
-    tools: Vec<(&'a str, &'a Value)>,
-    mode: &'a str,
-    shape: Shape<'a>,
-    thinking: Thinking,
+    /// What the answer is to be.
+    pub config: Config,
+    tools: Tools,
 }
 
-impl From<Mistake> for GeminiError {
-    fn from(Mistake { path, message }: Mistake) -> Self {
-        Self::invalid(format!("Invalid value at '{path}': {message}"))
-    }
-}
-
-/// Whether a model is of the third generation or later.
-pub fn is_third(model: &str) -> bool {
-    model
-        .strip_prefix("gemini-")
-        .and_then(|rest| rest.chars().next())
-        .is_some_and(|digit| digit >= '3')
-}
-
-impl<'a> GenerateRequest<'a> {
-    /// Checks a request's body for a model.
-    pub fn parse(body: &'a Map<String, Value>, model: &str) -> Result<Self, GeminiError> {
-        let fields = Fields::at_top(body);
-        unknown(body, &FIELDS, "")?;
-        let third = is_third(model);
-        let contents = fields.list("contents")?.unwrap_or_default();
-        let mut prompt_tokens = contents::check(contents, third)?;
-        if let Some(system) = body.get("systemInstruction") {
-            let parts = system["parts"].as_array().map(Vec::as_slice).unwrap_or_default();
-            if parts.is_empty()
-                || parts.iter().any(|part| part["text"].as_str().is_none_or(str::is_empty))
-            {
-                return Err(GeminiError::invalid("system_instruction.parts must have text."));
-            }
-            prompt_tokens += parts
-                .iter()
-                .filter_map(|part| part["text"].as_str())
-                .map(super::of_text)
-                .sum::<u64>();
-        }
-        if body.contains_key("cachedContent")
-            && ["systemInstruction", "tools", "toolConfig"]
-                .iter()
-                .any(|name| body.contains_key(*name))
-        {
-            return Err(GeminiError::invalid(
-                "CachedContent can not be used with GenerateContent request setting system_instruction, tools or tool_config.",
-            ));
-        }
-        let tools = declarations(body)?;
-        prompt_tokens += tools
-            .iter()
-            .map(|(name, schema)| super::of_text(name) + super::of_text(&schema.to_string()))
-            .sum::<u64>();
-        let mode = body
-            .get("toolConfig")
-            .and_then(|config| config.pointer("/functionCallingConfig/mode"))
-            .and_then(Value::as_str)
-            .unwrap_or("AUTO");
-        let empty = Map::new();
-        let config = body.get("generationConfig").and_then(Value::as_object).unwrap_or(&empty);
-        unknown(config, &CONFIG, "generation_config")?;
-        let config: &'a Map<String, Value> = match body.get("generationConfig") {
-            Some(Value::Object(config)) => config,
-            _ => return Ok(Self::plain(prompt_tokens, tools, mode)),
-        };
-        Self::configured(config, prompt_tokens, tools, mode, third)
+impl GenerateRequest {
+    /// Checks the body of a request to a model.
+    pub fn parse(body: &Map<String, Value>, checker: Checker) -> Result<Self, GoogleError> {
+        let request = messages::GENERATE.read(&Value::Object(body.clone()), "", checker.host)?;
+        Self::of(&request, checker)
     }
 
-    fn plain(prompt_tokens: u64, tools: Vec<(&'a str, &'a Value)>, mode: &'a str) -> Self {
-        Self {
-            prompt_tokens,
-            shows_thoughts: false,
-            tokens_max: u64::MAX,
-            stop_sequences: Vec::new(),
-            tools,
-            mode,
-            shape: Shape::Text,
-            thinking: Thinking::Off,
+    fn of(request: &Value, checker: Checker) -> Result<Self, GoogleError> {
+        let family = checker.family;
+        let contents = request["contents"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut prompt_tokens = PROMPT_TOKENS + checker.conversation(contents)?;
+        if let Some(instructions) = request.get("systemInstruction") {
+            prompt_tokens += checker.instructions(instructions)?;
         }
-    }
-
-    fn configured(
-        config: &'a Map<String, Value>,
-        prompt_tokens: u64,
-        tools: Vec<(&'a str, &'a Value)>,
-        mode: &'a str,
-        third: bool,
-    ) -> Result<Self, GeminiError> {
-        let fields = Fields::at_top(config);
-        fields.number("temperature", 0.0..=2.0)?;
-        fields.number("topP", 0.0..=1.0)?;
-        fields.count("topK", 1..=10_000)?;
-        let penalised =
-            ["presencePenalty", "frequencyPenalty"].iter().any(|name| config.contains_key(*name));
-        if third && penalised {
-            return Err(GeminiError::invalid("Penalty is not enabled for this model"));
-        }
-        let stop = fields.texts("stopSequences")?.unwrap_or_default();
-        if stop.len() > 5 {
-            return Err(GeminiError::invalid("At most 5 stop sequences are allowed."));
-        }
-        let json = fields.text("responseMimeType")? == Some("application/json");
-        let shape = match (config.get("responseSchema"), config.get("responseJsonSchema")) {
-            (Some(_), Some(_)) => {
-                return Err(GeminiError::invalid(
-                    "responseSchema and responseJsonSchema exclude each other.",
-                ));
-            }
-            (Some(proto), None) => {
-                schema::check(proto, "generation_config.response_schema")?;
-                Shape::Schema(proto)
-            }
-            (None, Some(schema)) => Shape::Schema(schema),
-            (None, None) if json => Shape::Json,
-            (None, None) => Shape::Text,
-        };
-        if matches!(shape, Shape::Schema(_)) && !json {
-            return Err(GeminiError::invalid(
-                "A response schema needs response_mime_type application/json.",
-            ));
-        }
-        if shape != Shape::Text && !tools.is_empty() && !third {
-            return Err(GeminiError::invalid(
-                "Function calling with a response mime type: 'application/json' is unsupported",
-            ));
-        }
-        let (thinking, shows_thoughts) = thinking(config, third)?;
-        Ok(Self {
-            tokens_max: fields.count("maxOutputTokens", 1..=u64::MAX)?.unwrap_or(u64::MAX),
-            stop_sequences: stop.into_iter().map(str::to_owned).collect(),
-            shape,
-            thinking,
-            shows_thoughts,
-            ..Self::plain(prompt_tokens, tools, mode)
-        })
+        check_cached(request)?;
+        check_labels(request)?;
+        let tools = Tools::parse(request, family)?;
+        let config = Config::parse(&request["generationConfig"], family, tools.has_functions())?;
+        Ok(Self { prompt_tokens: prompt_tokens + tools.tokens, config, tools })
     }
 
     /// What the answer is to be; `tools` is the directive's number of tool calls.
     pub fn wanted(&self, tools: Option<usize>) -> Wanted<'_> {
-        let count = match self.mode {
-            "NONE" => 0,
-            "ANY" => tools.unwrap_or(1),
-            _ => tools.unwrap_or(0),
-        };
-        let tool_calls: Vec<ToolCall> = tool_calls::in_turns(self.tools.iter().copied(), count);
         Wanted {
             prompt_tokens: self.prompt_tokens,
-            tokens_max: self.tokens_max,
-            stop_sequences: &self.stop_sequences,
-            tool_calls,
-            shape: self.shape,
-            thinking: self.thinking,
+            tokens_max: self.config.tokens_max,
+            stop_sequences: &self.config.stop_sequences,
+            tool_calls: self.tools.calls(tools),
+            shape: match &self.config.format {
+                Format::Text => Shape::Text,
+                Format::Json => Shape::Json,
+                Format::Schema(schema) => Shape::Schema(schema),
+            },
+            thinking: self.config.thinking,
         }
     }
 }
 
-fn unknown(members: &Map<String, Value>, known: &[&str], path: &str) -> Result<(), GeminiError> {
-    match members.keys().find(|key| !known.contains(&key.as_str())) {
-        None => Ok(()),
-        Some(unknown) => Err(GeminiError::invalid(format!(
-            "Invalid JSON payload received. Unknown name \"{unknown}\" at '{path}': Cannot find field."
-        ))),
-    }
-}
-
-fn declarations(body: &Map<String, Value>) -> Result<Vec<(&str, &Value)>, GeminiError> {
-    const NO_PARAMETERS: &Value = &Value::Null;
-    let mut all = Vec::new();
-    for tool in body.get("tools").and_then(Value::as_array).into_iter().flatten() {
-        let declared = tool["functionDeclarations"].as_array();
-        for declaration in declared.into_iter().flatten() {
-            let name = declaration["name"].as_str().unwrap_or_default();
-            let good_start = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-            let good = name.chars().all(|c| c.is_ascii_alphanumeric() || "_.:-".contains(c));
-            if !good_start || !good || name.len() > 128 {
-                return Err(GeminiError::invalid(format!("Invalid function name: {name}")));
-            }
-            let proto = declaration.get("parameters");
-            let json = declaration.get("parametersJsonSchema");
-            if proto.is_some() && json.is_some() {
-                return Err(GeminiError::invalid(
-                    "parameters and parametersJsonSchema exclude each other.",
-                ));
-            }
-            if let Some(proto) = proto {
-                schema::check(proto, "tools.function_declarations.parameters")?;
-                if proto["properties"].as_object().is_none_or(Map::is_empty) {
-                    return Err(GeminiError::invalid(
-                        "parameters.properties: should be non-empty for OBJECT type",
-                    ));
-                }
-            }
-            all.push((name, proto.or(json).unwrap_or(NO_PARAMETERS)));
+/// Counts the tokens of a prompt, or of a whole request.
+pub fn count(body: &Map<String, Value>, checker: Checker) -> Result<u64, GoogleError> {
+    let request = messages::COUNT.read(&Value::Object(body.clone()), "", checker.host)?;
+    match request.get("generateContentRequest") {
+        Some(_) if request.get("contents").is_some() => Err(GoogleError::invalid(
+            "contents and generate_content_request are mutually exclusive.",
+        )),
+        Some(whole) if whole["model"].as_str().is_none_or(str::is_empty) => {
+            Err(GoogleError::invalid(
+                "* CountTokensRequest.generate_content_request.model: model is not specified\n",
+            ))
         }
+        Some(whole) => Ok(GenerateRequest::of(whole, checker)?.prompt_tokens),
+        None => Ok(GenerateRequest::of(&request, checker)?.prompt_tokens),
     }
-    Ok(all)
 }
 
-fn thinking(config: &Map<String, Value>, third: bool) -> Result<(Thinking, bool), GeminiError> {
-    let Some(thinking) = config.get("thinkingConfig") else { return Ok((Thinking::Off, false)) };
-    let shown = thinking["includeThoughts"].as_bool().unwrap_or(false);
-    let (budget, level) = (thinking.get("thinkingBudget"), thinking["thinkingLevel"].as_str());
-    if budget.is_some() && level.is_some() {
-        return Err(GeminiError::invalid(
-            "You can only set only one of thinking budget and thinking level.",
+/// What a cache holds cannot be said anew.
+fn check_cached(request: &Value) -> Result<(), GoogleError> {
+    let Some(name) = request["cachedContent"].as_str() else { return Ok(()) };
+    if !name.contains("cachedContents/") {
+        return Err(GoogleError::invalid(format!("Invalid CachedContent name: {name}")));
+    }
+    let held = ["systemInstruction", "tools", "toolConfig"];
+    if held.iter().any(|name| request.get(*name).is_some()) {
+        return Err(GoogleError::invalid(
+            "CachedContent can not be used with GenerateContent request setting system_instruction, tools or tool_config.\n\nProposed fix: move those values to CachedContent from GenerateContent request.",
         ));
     }
-    if level.is_some() && !third {
-        return Err(GeminiError::invalid("Thinking level is not supported for this model."));
-    }
-    if let Some(level) = level
-        && !["minimal", "low", "medium", "high", "xhigh"]
-            .contains(&level.to_ascii_lowercase().as_str())
-    {
-        return Err(GeminiError::invalid(format!("Invalid thinking level {level}.")));
-    }
-    let budget = budget.and_then(Value::as_i64);
-    let thinking = match budget {
-        Some(0) => Thinking::Forbidden,
-        Some(budget) if budget > 0 => {
-            Thinking::On { omitted: !shown, tokens_max: budget.unsigned_abs() }
-        }
-        _ if level.is_some() || shown => Thinking::On { omitted: !shown, tokens_max: THINKING_MAX },
-        _ => Thinking::Off,
+    Ok(())
+}
+
+fn check_labels(request: &Value) -> Result<(), GoogleError> {
+    let fits = |text: &str| {
+        let good = |letter: char| {
+            !letter.is_uppercase() && (letter.is_alphanumeric() || matches!(letter, '_' | '-'))
+        };
+        text.chars().count() <= 63 && text.chars().all(good)
     };
-    Ok((thinking, shown))
+    for (name, value) in request["labels"].as_object().into_iter().flatten() {
+        let begins = name.starts_with(char::is_alphabetic);
+        if !begins || !fits(name) || !value.as_str().is_some_and(fits) {
+            return Err(GoogleError::invalid(format!("Invalid label: {name}")));
+        }
+    }
+    Ok(())
+}
+
+/// A checker for a model by its plain name.
+pub fn checker(model: &str, host: Host) -> Checker {
+    Checker { family: Family::of(model), host }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::super::any_json::{any_json, replaced};
+    use super::*;
+
+    fn hi() -> Value {
+        json!([{ "role": "user", "parts": [{ "text": "hi" }] }])
+    }
+
+    fn tokens(model: &str, host: Host, body: Value) -> Result<u64, String> {
+        let parsed = GenerateRequest::parse(body.as_object().unwrap(), checker(model, host));
+        parsed.map(|request| request.prompt_tokens).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn a_field_that_does_not_exist_refuses_the_request_wherever_it_stands() {
+        let declared = |schema: Value| json!({ "contents": hi(), "tools": [{ "functionDeclarations": [{ "name": "f", "parameters": schema }] }] });
+        let property =
+            |schema: Value| declared(json!({ "type": "object", "properties": { "a": schema } }));
+        let at = "at 'tools[0].function_declarations[0].parameters.properties[0].value'";
+        let mut cases = vec![
+            (json!({ "contents": hi(), "n": 1 }), "Unknown name \"n\"".to_owned()),
+            (json!({ "contents": [{ "role": "user", "content": "hi" }] }), "at 'contents[0]'".into()),
+            (json!({ "contents": hi(), "generationConfig": { "max_tokens": 1 } }), "max_tokens".into()),
+            (declared(json!({ "$schema": "x" })), "Unknown name \"$schema\" at 'tools[0].function_declarations[0].parameters': Cannot find field.".into()),
+        ];
+        for key in ["$ref", "const", "additionalProperties", "exclusiveMinimum", "oneOf", "not"] {
+            cases.push((property(json!({ key: true })), format!("Unknown name \"{key}\" {at}")));
+        }
+        for (body, message) in cases {
+            let found = tokens("gemini-2.5-pro", Host::Studio, body.clone()).unwrap_err();
+            assert!(found.contains(&message), "{body} {found}");
+        }
+        let open = property(json!({ "type": "OBJECT", "additionalProperties": false }));
+        assert!(tokens("gemini-2.5-pro", Host::Vertex, open).is_ok());
+    }
+
+    #[test]
+    fn what_excludes_each_other_is_refused() {
+        let cached = |more: Value| {
+            let mut body = json!({ "contents": hi(), "cachedContent": "cachedContents/a" });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        let system = json!({ "systemInstruction": { "parts": [{ "text": "be brief" }] } });
+        assert_eq!(tokens("m", Host::Studio, cached(json!({}))), Ok(7));
+        assert!(tokens("m", Host::Studio, cached(system.clone())).is_err());
+        assert!(tokens("m", Host::Studio, cached(json!({ "tools": [] }))).is_err());
+        assert!(tokens("m", Host::Studio, cached(json!({ "labels": {} }))).is_err());
+        assert!(tokens("m", Host::Vertex, cached(json!({ "labels": { "team": "a-1" } }))).is_ok());
+        assert!(tokens("m", Host::Vertex, cached(json!({ "labels": { "Team": "a" } }))).is_err());
+        assert!(tokens("m", Host::Vertex, cached(json!({ "serviceTier": "FLEX" }))).is_err());
+        let mut body = system;
+        body["contents"] = hi();
+        assert_eq!(tokens("m", Host::Studio, body.clone()), Ok(12));
+        assert!(tokens("gemma-3-27b-it", Host::Studio, body).is_err());
+    }
+
+    #[test]
+    fn a_prompt_or_a_whole_request_is_counted() {
+        let whole = json!({ "model": "models/m", "contents": hi() });
+        let cases = [
+            (Host::Studio, json!({ "contents": hi() }), Some(7)),
+            (Host::Studio, json!({ "generateContentRequest": whole }), Some(7)),
+            (Host::Studio, json!({ "generateContentRequest": { "contents": hi() } }), None),
+            (Host::Studio, json!({ "contents": hi(), "generateContentRequest": whole }), None),
+            (Host::Studio, json!({ "contents": hi(), "tools": [] }), None),
+            (Host::Vertex, json!({ "contents": hi(), "tools": [] }), Some(7)),
+            (Host::Vertex, json!({ "generateContentRequest": whole }), None),
+        ];
+        for (host, body, expected) in cases {
+            let found = count(body.as_object().unwrap(), checker("m", host)).ok();
+            assert_eq!(found, expected, "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_request_is_too_strange(at in 0_usize..60, by in any_json()) {
+            let body = json!({
+                "contents": [
+                    { "role": "user", "parts": [{ "text": "hi" }] },
+                    { "role": "model", "parts": [{ "functionCall": { "name": "f", "args": {} }, "thoughtSignature": "skip_thought_signature_validator" }] },
+                    { "role": "user", "parts": [{ "functionResponse": { "name": "f", "response": { "a": [1] } } }] },
+                ],
+                "systemInstruction": { "parts": [{ "text": "s" }] },
+                "tools": [{ "functionDeclarations": [{ "name": "f", "parameters": { "type": "OBJECT", "properties": { "a": { "anyOf": [{ "type": "STRING" }] } }, "required": ["a"] } }] }],
+                "toolConfig": { "functionCallingConfig": { "mode": "ANY", "allowedFunctionNames": ["f"] } },
+                "generationConfig": { "stopSequences": ["a"], "thinkingConfig": { "thinkingLevel": "LOW" }, "maxOutputTokens": 9 },
+            });
+            let strange = replaced(&body, at, &by);
+            if let Some(body) = strange.as_object() {
+                let _ = GenerateRequest::parse(body, checker("gemini-3-pro", Host::Studio));
+                let _ = count(body, checker("gemini-3-pro", Host::Vertex));
+            }
+        }
+    }
 }

@@ -64,8 +64,8 @@ fn sent(tool: &Tool, origin: Format, fit: &mut Fit) -> Option<Tool> {
     match &tool.kind {
         ToolKind::Native(_) if origin == Format::Anthropic => return Some(sent),
         ToolKind::Native(_) => {
-            let why =
-                format!("`{}` runs at providers of the format {} only", tool.name, origin.name());
+            let name = if tool.name.is_empty() { "a tool" } else { tool.name.as_str() };
+            let why = format!("`{name}` runs at providers of the format {} only", origin.name());
             fit.cannot("tools", &why);
             return None;
         }
