@@ -68,7 +68,8 @@ impl Checker {
             let results = self.results(content, &path, model)?;
             match_results(&pending, &results)?;
             pending = calls(content);
-            if !pending.is_empty() && !(model && after_user) {
+            let in_its_place = pending.is_empty() || (model && after_user);
+            if !in_its_place {
                 return Err(invalid(
                     "Please ensure that function call turn comes immediately after a user turn or after a function response turn.",
                 ));

@@ -49,7 +49,10 @@ pub fn check(schema: &Value, path: &str) -> Result<(), GoogleError> {
         check(items, &format!("{path}.items"))?;
     }
     let choices = schema["anyOf"].as_array().into_iter().flatten().enumerate();
-    choices.map(|(at, choice)| check(choice, &format!("{path}.any_of[{at}]"))).collect()
+    for (at, choice) in choices {
+        check(choice, &format!("{path}.any_of[{at}]"))?;
+    }
+    Ok(())
 }
 
 fn takes_format(kind: &str, format: &str) -> bool {
