@@ -123,7 +123,11 @@ mod tests {
             match check(&schema, "p") {
                 Ok(()) => assert_eq!(message, "", "{schema}"),
                 Err(error) => {
-                    assert!(message != "" && error.message.contains(message), "{}", error.message)
+                    assert!(
+                        !message.is_empty() && error.message.contains(message),
+                        "{}",
+                        error.message
+                    )
                 }
             }
         }
