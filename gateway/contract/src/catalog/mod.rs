@@ -1,7 +1,7 @@
 //! The built-in catalog: prices, limits and traits of well-known models, by kind of provider. List prices of one day;
 //! what a config or the price book says goes before it.
 //!
-//! It is searched as the text that it is ([`table`]) and read a line at a time ([`line`]): a process holds what it has
+//! It is searched as the text that it is ([`table`]) and read a line at a time ([`mod@line`]): a process holds what it has
 //! asked for, and starts no later. [`names`] knows by which other names a model is found.
 
 pub(crate) mod line;
