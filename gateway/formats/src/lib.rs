@@ -1,7 +1,8 @@
 //! The wire formats that apps and providers speak. Pure: bytes in, bytes out; no I/O, no clock.
 //!
 //! Read [`conversation`] first: the internal form. Each format is a folder with the four conversions (request, answer,
-//! stream event, error) for the sides that it is used on, and knows of no other format:
+//! stream event, error) for the sides that it is used on, and knows of no other format. Only what Claude takes, and how
+//! schemas get an object at their root, is told in [`anthropic`] for all that need it:
 //!
 //! | format | folder | apps speak it | providers speak it |
 //! |---|---|---|---|

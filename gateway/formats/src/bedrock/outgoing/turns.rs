@@ -100,10 +100,13 @@ fn sendable(part: &Part, role: Role, origin: Format, model: &Model, fit: &mut Fi
         // Nobody else can read it, and unsigned reasoning is refused.
         PartKind::Reasoning { signature: Some(by), .. } | PartKind::Sealed(by) => {
             let own = by.by == Format::Bedrock && model.takes_reasoning();
-            return own.then(|| Part::new(part.kind.clone()));
+            return (own && role == Role::Assistant).then(|| Part::new(part.kind.clone()));
         }
         PartKind::Reasoning { signature: None, .. } => return None,
         PartKind::Media(file) => media::fitted(file, role, origin, fit)?,
+        // Only the model calls, and only users have results.
+        PartKind::ToolCall { .. } if role != Role::Assistant => return None,
+        PartKind::ToolResult { .. } if role != Role::User => return None,
         PartKind::ToolCall { id, name, arguments, custom, .. } => {
             // A text is no JSON: here there are only functions, so it becomes their one argument.
             let wrapped = custom.then(|| serde_json::json!({ "input": arguments }).to_string());
@@ -116,8 +119,7 @@ fn sendable(part: &Part, role: Role, origin: Format, model: &Model, fit: &mut Fi
             }
         }
         PartKind::ToolResult { id, name, parts, error } => {
-            let inner = parts.iter().filter(|part| !part.is_blank());
-            let parts = inner.filter_map(|part| in_result(part, origin, model, fit));
+            let parts = parts.iter().filter_map(|part| in_result(part, origin, model, fit));
             PartKind::ToolResult {
                 id: id.clone(),
                 name: name.clone(),
@@ -129,15 +131,18 @@ fn sendable(part: &Part, role: Role, origin: Format, model: &Model, fit: &mut Fi
     Some(Part { kind, cache: mark(part), extra: Vec::new() })
 }
 
-/// A part of a tool's result. There are no sounds in these.
+/// A part of a tool's result: texts and files, but no sounds.
 fn in_result(part: &Part, origin: Format, model: &Model, fit: &mut Fit) -> Option<Part> {
+    if matches!(part.kind, PartKind::ToolResult { .. }) {
+        return None;
+    }
     let sent = sendable(part, Role::User, origin, model, fit)?;
     let sound = matches!(&sent.kind, PartKind::Media(file) if file.kind == MediaKind::Audio);
     if sound {
         fit.cannot(label(origin, "messages"), "results of tools have no sounds");
         return None;
     }
-    Some(sent)
+    (!sent.is_blank()).then_some(sent)
 }
 
 /// The cache mark of a part. Within results there is no place for one, so it stands behind the whole.

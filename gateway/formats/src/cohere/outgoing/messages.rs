@@ -36,11 +36,16 @@ struct Call {
     arguments: String,
 }
 
-/// What a user says.
+/// What a user says, in the order in which it is said: words may point to the image before them.
 #[derive(Debug, Default)]
 struct Content {
-    texts: Vec<String>,
-    images: Vec<(String, Option<String>)>,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Text(String),
+    Image { url: String, detail: Option<String> },
 }
 
 impl Messages {
@@ -83,32 +88,32 @@ impl Messages {
                 _ => spoken.push(part),
             }
         }
-        if !content.images.is_empty() {
-            content.texts.push(GIVEN.to_owned());
+        if !content.pieces.is_empty() {
+            content.pieces.insert(0, Piece::Text(GIVEN.to_owned()));
         }
         let only_results = spoken.is_empty();
         for part in spoken {
             match &part.kind {
-                PartKind::Text(text) => content.texts.push(text.clone()),
+                PartKind::Text(text) => content.pieces.push(Piece::Text(text.clone())),
                 PartKind::Media(file) => self.add_file(file, &mut content, origin, fit),
                 _ => {}
             }
         }
-        if content.texts.is_empty() && content.images.is_empty() {
+        if content.pieces.is_empty() {
             if only_results {
                 return;
             }
             // Documents alone, or what was refused.
-            content.texts.push(".".to_owned());
+            content.pieces.push(Piece::Text(".".to_owned()));
         }
         self.said.push(Message::User(content));
     }
 
     fn add_file(&mut self, file: &Media, content: &mut Content, origin: Format, fit: &mut Fit) {
         match fitted(file, origin, fit) {
-            Some(Sent::Image { url, detail }) => content.images.push((url, detail)),
+            Some(Sent::Image { url, detail }) => content.pieces.push(Piece::Image { url, detail }),
             Some(Sent::Document { title, text }) if self.inline => {
-                content.texts.push(titled(title.as_deref(), &text));
+                content.pieces.push(Piece::Text(titled(title.as_deref(), &text)));
             }
             Some(Sent::Document { title, text }) => self.documents.push((title, text)),
             None => {}
@@ -131,7 +136,7 @@ impl Messages {
                 PartKind::Media(file) => match fitted(file, origin, fit) {
                     Some(Sent::Image { url, detail }) => {
                         texts.push(mention(file.kind).to_owned());
-                        content.images.push((url, detail));
+                        content.pieces.push(Piece::Image { url, detail });
                     }
                     Some(Sent::Document { title, text }) => {
                         texts.push(titled(title.as_deref(), &text));
@@ -231,17 +236,26 @@ impl Message {
 impl Content {
     /// A list only where there are images.
     fn write(&self, object: &mut Object) {
-        if self.images.is_empty() {
-            object.put("content", self.texts.join("\n"));
+        let texts = self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text.as_str()),
+            Piece::Image { .. } => None,
+        });
+        let texts: Vec<&str> = texts.collect();
+        if texts.len() == self.pieces.len() {
+            object.put("content", texts.join("\n"));
             return;
         }
         object.list("content", |list| {
-            for text in &self.texts {
-                list.object(|part| {
-                    part.put("type", "text").put("text", text);
-                });
+            for piece in &self.pieces {
+                match piece {
+                    Piece::Text(text) => {
+                        list.object(|part| {
+                            part.put("type", "text").put("text", text);
+                        });
+                    }
+                    Piece::Image { url, detail } => write_image(list, url, detail.as_ref()),
+                }
             }
-            self.images.iter().for_each(|(url, detail)| write_image(list, url, detail.as_ref()));
         });
     }
 }

@@ -96,6 +96,9 @@ fn sendable(part: &Part, role: Role, origin: Format, fit: &mut Fit) -> Option<Pa
             // What an assistant says is text; a picture that it made is only mentioned.
             PartKind::Text(mention(file.kind).to_owned())
         }
+        // Only the model calls, and only users have results.
+        PartKind::ToolCall { .. } if role != Role::Assistant => return None,
+        PartKind::ToolResult { .. } if role != Role::User => return None,
         PartKind::ToolCall { id, name, arguments, custom, .. } => {
             // A text is no JSON: here there are only functions, so it becomes their one argument.
             let wrapped = custom.then(|| serde_json::json!({ "input": arguments }).to_string());
