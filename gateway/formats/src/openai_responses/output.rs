@@ -66,7 +66,12 @@ impl Called {
 
     /// The arguments; a function's are an object, be it an empty one.
     pub(super) fn arguments(&self) -> &str {
-        if self.arguments.trim().is_empty() && !self.custom { "{}" } else { &self.arguments }
+        if self.only_blanks() { "{}" } else { &self.arguments }
+    }
+
+    /// Whether a function's arguments say nothing so far; a custom tool's input may be blank.
+    pub(super) fn only_blanks(&self) -> bool {
+        !self.custom && self.arguments.trim().is_empty()
     }
 }
 

@@ -173,13 +173,18 @@ impl Item {
         }
     }
 
-    /// A piece of a call's arguments.
+    /// A piece of a call's arguments. Blanks wait for what follows them: if nothing does, the arguments are `{}`.
     pub(super) fn argued(&mut self, piece: &str, sequence: &mut Sequence, out: &mut Vec<u8>) {
         let Body::Call(called) = &mut self.body else { return };
         if self.done.is_some() {
             return;
         }
+        let only_blanks = called.only_blanks();
         called.arguments.push_str(piece);
+        if called.only_blanks() && !called.arguments.is_empty() {
+            return;
+        }
+        let piece = if only_blanks { called.arguments.as_str() } else { piece };
         let kind = if called.custom {
             "response.custom_tool_call_input.delta"
         } else {
@@ -227,7 +232,7 @@ impl Item {
                 o.put("item_id", id).put("output_index", index).put("input", arguments);
             });
         }
-        if called.arguments.is_empty() {
+        if called.only_blanks() {
             sequence.emit(out, "response.function_call_arguments.delta", |o| {
                 o.put("item_id", id).put("output_index", index).put("delta", arguments);
             });

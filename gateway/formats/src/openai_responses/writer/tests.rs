@@ -104,6 +104,11 @@ fn pieces_of_parallel_calls_may_come_mixed() {
         arguments(0, ":0}"),
         arguments(1, ":1}"),
         call(2),
+        call(3),
+        arguments(3, " \u{2001}"),
+        call(4),
+        arguments(4, "\n"),
+        arguments(4, "{}"),
         stop(Stop::Tool),
         Event::End,
     ]);
@@ -112,7 +117,7 @@ fn pieces_of_parallel_calls_may_come_mixed() {
         item["arguments"].as_str().or(item["content"][0]["text"].as_str()).unwrap().to_owned()
     };
     let output: Vec<_> = last["response"]["output"].as_array().unwrap().iter().map(told).collect();
-    assert_eq!(output, ["{\"a\":0}", "{\"b\":1}", "between", "{}"]);
+    assert_eq!(output, ["{\"a\":0}", "{\"b\":1}", "between", "{}", "{}", "\n{}"]);
 }
 
 #[test]
