@@ -24,6 +24,9 @@ pub const CLIENT_CLOSED: u16 = 499;
 /// The error of an attempt that the app did not wait for.
 pub const CANCELLED: &str = "cancelled";
 
+/// The error of an attempt that was given up because one beside it was faster.
+pub const OVERTAKEN: &str = "overtaken";
+
 /// A request under way.
 pub struct Flight {
     state: Arc<State>,
@@ -42,6 +45,8 @@ pub struct Flight {
     pub hold: Option<Hold>,
     /// What was used so far.
     pub meter: Meter,
+    /// Which of the attempts serves the request.
+    pub serving: Option<usize>,
     /// Time spent waiting for the provider, in microseconds.
     pub upstream_us: u64,
     ended: bool,
@@ -82,6 +87,7 @@ impl Flight {
             traceparent: None,
             hold: None,
             meter: Meter::default(),
+            serving: None,
             upstream_us: 0,
             ended: false,
         }
@@ -125,7 +131,11 @@ impl Flight {
         self.event.list_cost_nano_usd = charge.cost;
         self.event.estimated = charge.estimated && self.meter.began;
         self.event.disputed = charge.disputed;
-        self.charge_last_attempt(charge);
+        self.charge_attempt(charge);
+        if let Some(route) = self.event.route.as_ref().filter(|_| self.event.error.is_none()) {
+            let output = charge.usage.total_output();
+            self.state.health.note_output(&self.event.tenant, route, output);
+        }
         let total = micros(self.started);
         self.event.timing_us.insert("total".to_owned(), total);
         let overhead = total.saturating_sub(self.upstream_us);
@@ -142,19 +152,30 @@ impl Flight {
     /// Left in the middle of a call: the provider had the prompt by then; what it had produced of a plain answer nobody
     /// can tell.
     fn charge_cancelled_call(&mut self) {
-        let cancelled = |attempt: &&AttemptRecord| attempt.error.as_deref() == Some(CANCELLED);
-        if let Some(attempt) = self.event.attempts.last().filter(cancelled) {
+        if self.serving.is_some() {
+            return;
+        }
+        // Of two side by side the first is charged: it had the prompt for longer.
+        let cancelled = |attempt: &AttemptRecord| attempt.error.as_deref() == Some(CANCELLED);
+        self.serving = self.event.attempts.iter().position(cancelled);
+        if let Some(attempt) = self.serving.and_then(|index| self.event.attempts.get(index)) {
             self.meter.began = true;
             self.event.target = Some(attempt.target.clone());
             self.event.provider_key = attempt.provider_key.clone();
         }
     }
 
-    fn charge_last_attempt(&mut self, charge: Charge) {
+    /// The attempt that serves the request, else the last one.
+    pub fn attempt(&mut self) -> Option<&mut AttemptRecord> {
+        let last = self.event.attempts.len().checked_sub(1)?;
+        self.event.attempts.get_mut(self.serving.unwrap_or(last))
+    }
+
+    fn charge_attempt(&mut self, charge: Charge) {
         let ended_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if let Some(AttemptRecord { usage, cost_nano_usd, ended_ms: end, .. }) =
-            self.event.attempts.last_mut()
-            && self.meter.began
+        let began = self.meter.began;
+        if let Some(AttemptRecord { usage, cost_nano_usd, ended_ms: end, .. }) = self.attempt()
+            && began
         {
             *usage = charge.usage;
             *cost_nano_usd = charge.cost;

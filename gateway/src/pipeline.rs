@@ -27,6 +27,7 @@ use crate::{
         attempt::AnswerBody,
         circuit_breaker::Outcome,
         executor::{Served, Walk},
+        sending::Sending,
     },
 };
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -40,8 +41,9 @@ use std::{
 };
 use tollgate_contract::{
     budget::Budget,
-    event::Decision,
+    ids::{MemberId, RouteId, TeamId},
     route::{BreakerSettings, Target},
+    rule::Seen,
     usage::Usage,
     world::{ApiKey, Unpriced},
 };
@@ -150,7 +152,7 @@ async fn call(
         &options.metadata,
         &budgets,
     );
-    flight.event.decision = Some(decision(&plan));
+    flight.event.decision = Some(plan.decision(&inspected.request().facts));
     flight.timed("plan", planned);
 
     let held = Instant::now();
@@ -160,20 +162,26 @@ async fn call(
     let called = Instant::now();
     let served = {
         let mut cut = worker.state.cut.clone();
-        let mut walk = Walk {
+        let sending = Sending {
             clients: &worker.clients,
-            health: &worker.state.health,
-            targets: &current.targets,
-            upstreams: &key.tenant.upstreams,
             request: &inspected,
             conversation: &conversation,
             continued,
             inlined: OnceCell::new(),
-            started: incoming.started.into(),
-            timeout: options.timeout,
+            id: flight.event.id.clone(),
+            created: flight.at.as_second(),
             max_output: reservation.max_output_to_send,
             output_upper: reservation.output_upper(inspected.request()),
-            flight: &mut *flight,
+        };
+        let mut walk = Walk {
+            caller: &sending,
+            health: &worker.state.health,
+            targets: &current.targets,
+            upstreams: &key.tenant.upstreams,
+            started: incoming.started.into(),
+            timeout: options.timeout,
+            attempts: &mut flight.event.attempts,
+            meter: &mut flight.meter,
         };
         tokio::select! {
             biased;
@@ -206,6 +214,7 @@ fn make_plan(
     impl View for Now<'_> {
         fn of(&self, target: &Target, _: BreakerSettings) -> TargetFacts {
             let health = &self.worker.state.health;
+            let now = Instant::now();
             let state = self.current.targets.get(health, &self.key.tenant.upstreams, target);
             let provider = self.key.tenant.upstreams.providers.get(target.provider());
             let counts = |budget: &Arc<Budget>| {
@@ -217,16 +226,21 @@ fn make_plan(
                 limited_for: state
                     .as_ref()
                     .map_or(Duration::ZERO, |state| state.limited_for(health)),
-                unavailable: state.and_then(|state| state.unavailable(health, Instant::now())),
+                figures: state.as_ref().map(|state| state.figures(now)).unwrap_or_default(),
+                unavailable: state.and_then(|state| state.unavailable(health, now)),
                 budgeted: self.budgets.iter().any(counts),
             }
+        }
+
+        fn expected_output(&self, route: &RouteId) -> Option<u64> {
+            self.worker.state.health.mean_output(&self.key.tenant.id, route)
         }
     }
     let question = Question {
         api: request.api,
         facts: &request.facts,
-        metadata,
-        api_key: key.id.as_str(),
+        seen: seen(request, key, metadata),
+        meanings: &BTreeMap::new(),
         upstreams: &key.tenant.upstreams,
         unpriced_allowed: key.tenant.unpriced == Unpriced::Allow,
     };
@@ -238,11 +252,29 @@ fn make_plan(
     )
 }
 
-fn decision(plan: &Plan) -> Decision {
-    Decision {
-        strategy: plan.strategy.to_owned(),
-        plan: plan.steps.iter().map(|step| step.target.to_string()).collect(),
-        out: plan.out.clone(),
+/// What rules see of a request.
+fn seen<'s>(
+    request: &'s Request,
+    key: &'s ApiKey,
+    metadata: &'s BTreeMap<String, String>,
+) -> Seen<'s> {
+    let facts = &request.facts;
+    Seen {
+        model: &facts.model,
+        api: request.api.name(),
+        stream: facts.stream,
+        input_tokens: facts.input_estimate(),
+        max_output: facts.max_output.unwrap_or(0),
+        tools: facts.tools,
+        vision: facts.vision,
+        json_schema: facts.json_schema,
+        user: facts.user.as_deref().unwrap_or_default(),
+        labels: &[],
+        metadata: metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        tenant: key.tenant.id.as_str(),
+        team: key.team.as_ref().map_or("", TeamId::as_str),
+        member: key.member.as_ref().map_or("", MemberId::as_str),
+        api_key: key.id.as_str(),
     }
 }
 
@@ -305,7 +337,15 @@ fn keep(worker: &Worker, flight: &mut Flight, hold: Hold) {
 /// Hands the answer to the app and the numbers to the meter.
 async fn deliver(worker: &Worker, called: Called, mut flight: Box<Flight>) -> HttpResponse {
     let Called { reservation, served, keeper } = called;
-    let Served { answered, step, state, slot, place } = served;
+    flight.serving = Some(served.attempt);
+    let output_tokens = match &served.answered.body {
+        AnswerBody::Plain(whole) => {
+            whole.usage.map_or(whole.text_bytes.div_ceil(4), |usage| usage.total_output())
+        }
+        AnswerBody::Stream { .. } => 0,
+    };
+    served.note_timing(output_tokens);
+    let Served { answered, step, state, slot, place, .. } = served;
     flight.event.target = Some(step.target.to_string());
     flight.event.provider_key = state.slots[slot].key.clone();
     let mut response = tell::Head::new(&flight, &step, &answered, reservation.clamped);

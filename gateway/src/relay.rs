@@ -5,10 +5,7 @@ use crate::{
     passage::{Flow, Passage, Taken},
     responses::Keeper,
     state::State,
-    upstream::{
-        circuit_breaker::Outcome,
-        health::{Place, TargetState},
-    },
+    upstream::{bulkhead::Place, circuit_breaker::Outcome, health::TargetState},
 };
 use bytes::Bytes;
 use futures_util::{Stream, stream::unfold};
@@ -229,7 +226,7 @@ impl Relay {
             let target = &self.source.target.target;
             tracing::warn!(request.id = %self.flight.event.id, target_name = %target, error = code, "{target} broke its answer off: {message}");
         }
-        if let Some(attempt) = self.flight.event.attempts.last_mut() {
+        if let Some(attempt) = self.flight.attempt() {
             attempt.error = Some(code.to_owned());
         }
         self.flight.end(200, Some(code.to_owned()));

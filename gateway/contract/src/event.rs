@@ -66,6 +66,9 @@ pub struct UsageEvent {
     pub timing_us: BTreeMap<String, u64>,
     /// Why it went where it went.
     pub decision: Option<Decision>,
+    /// The request that this one is a copy of, sent to another target for comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow_of: Option<String>,
 }
 
 /// One call of one target.
@@ -89,13 +92,16 @@ pub struct AttemptRecord {
     pub usage: Usage,
     /// Its part of the charge.
     pub cost_nano_usd: NanoUsd,
+    /// Whether it was started beside a slow first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hedge: bool,
     /// What an abandoned call may have cost at the provider; charged to nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfirmed_nano_usd: Option<NanoUsd>,
 }
 
 /// The plan and what was left out of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// The strategy that ordered the targets.
     pub strategy: String,
@@ -104,6 +110,45 @@ pub struct Decision {
     /// Targets that were out, with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub out: Vec<RuledOut>,
+    /// The routes on the way, outermost first; empty for a target that was named itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<RouteId>,
+    /// What the targets were ordered by, best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<Score>,
+    /// What decided a route by rules or by meaning, or why it took its default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
+    /// How near the prompt is to each intent, as cosine similarity.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub similarities: BTreeMap<String, f64>,
+    /// What the decision depended on; never content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<DecisionFacts>,
+}
+
+/// What is known of a request when it is decided where it goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionFacts {
+    /// Prompt tokens by our own estimate.
+    pub input_tokens: u64,
+    /// The most answer tokens that the app asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_output: Option<u64>,
+    /// What a target must be able to do: `tools`, `vision`, `json_schema`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+}
+
+/// What a target was ordered by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Which.
+    pub target: String,
+    /// The number; less is better for costs, times and sums, more for weights and rates.
+    pub value: f64,
+    /// What it is: `nano_usd`, `ms`, `ms_per_token`, `success_rate`, `sum`, `weight`.
+    pub unit: String,
 }
 
 /// A target that could not serve the request.

@@ -17,6 +17,7 @@ pub mod price_book;
 pub mod pricing;
 pub mod provider;
 pub mod route;
+pub mod rule;
 pub mod sealed;
 pub mod secret;
 pub mod signing;

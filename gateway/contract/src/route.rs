@@ -4,6 +4,7 @@ use crate::{
     ids::{ProviderId, RouteId},
     pricing::Rates,
     provider::Trust,
+    rule::Rule,
 };
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
@@ -71,10 +72,14 @@ pub struct Route {
     pub require_parameters: bool,
     /// A parameter that a target cannot honour is left out and reported, instead of refused.
     pub drop_unsupported: bool,
+    /// Whether a second target is started beside a slow first.
+    pub hedge: Option<Hedge>,
+    /// Who gets a copy of some requests.
+    pub shadow: Option<Shadow>,
 }
 
 /// How a route orders its targets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Strategy {
     /// As written.
     Fallback,
@@ -83,6 +88,114 @@ pub enum Strategy {
         /// What a draw sticks to.
         sticky: Sticky,
     },
+    /// Least expected cost of the request first.
+    Cheapest,
+    /// Least time to the first byte of a stream, or per token of a plain answer, first.
+    Fastest,
+    /// Highest lower bound of the success rate first.
+    Healthiest,
+    /// Least weighted sum of normalised cost, latency and error rate first.
+    Balanced(Weights),
+    /// The intent nearest to the prompt, then the default. Entry `n` of [`Route::targets`] belongs to intent `n`; the
+    /// default, if there is one, is the entry after the last intent.
+    Semantic(Arc<Semantic>),
+    /// The first rule that holds, then the default. Entry `n` of [`Route::targets`] belongs to rule `n`; the default,
+    /// if there is one, is the entry after the last rule.
+    Rules(Arc<[Rule]>),
+}
+
+impl Strategy {
+    /// The name in the config document.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Fallback => "fallback",
+            Self::Weighted { .. } => "weighted",
+            Self::Cheapest => "cheapest",
+            Self::Fastest => "fastest",
+            Self::Healthiest => "healthiest",
+            Self::Balanced(_) => "balanced",
+            Self::Semantic(_) => "semantic",
+            Self::Rules(_) => "rules",
+        }
+    }
+}
+
+/// The weights of the strategy "balanced"; only their ratios matter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights {
+    /// Of the cost.
+    pub cost: f64,
+    /// Of the latency.
+    pub latency: f64,
+    /// Of the error rate.
+    pub errors: f64,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { cost: 1.0, latency: 1.0, errors: 1.0 }
+    }
+}
+
+/// What the strategy "semantic" depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Semantic {
+    /// Who turns texts into vectors; absent: the node's own model.
+    pub embedder: Option<Target>,
+    /// After this the route takes its default.
+    pub embed_timeout: Duration,
+    /// The least cosine similarity of an intent.
+    pub threshold: f64,
+    /// The intents in the order of the route's targets.
+    pub intents: Vec<Intent>,
+}
+
+impl Semantic {
+    /// How long a route waits for a vector if it says nothing.
+    pub const EMBED_TIMEOUT: Duration = Duration::from_millis(300);
+    /// The least similarity if a route says nothing.
+    pub const THRESHOLD: f64 = 0.45;
+}
+
+/// A meaning that prompts may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Its name.
+    pub name: String,
+    /// Prompts that have it.
+    pub examples: Vec<String>,
+}
+
+/// A second target beside a slow first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hedge {
+    /// How long the first has alone.
+    pub after: HedgeAfter,
+    /// At most this share of a target's traffic is hedged.
+    pub budget: f64,
+}
+
+impl Hedge {
+    /// The share if a route says nothing.
+    pub const BUDGET: f64 = 0.05;
+}
+
+/// How long the first target has alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HedgeAfter {
+    /// As long as 95 of 100 of its latest answers took.
+    P95,
+    /// A fixed time.
+    Delay(Duration),
+}
+
+/// A copy of some requests to another target, for comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shadow {
+    /// Who gets the copy.
+    pub target: Target,
+    /// Of how many requests in a hundred.
+    pub percent: f64,
 }
 
 /// What a weighted draw sticks to.

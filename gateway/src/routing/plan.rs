@@ -1,15 +1,15 @@
 //! The plan of a request: ordered targets, and the reasons of those that are out.
 
-use super::{resolve::Requested, weighted};
+use super::{figures::Figures, filter, resolve::Requested};
 use crate::formats::facts::{Api, Facts};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tollgate_contract::{
-    event::RuledOut,
+    event::{Decision, DecisionFacts, RuledOut, Score},
     ids::RouteId,
-    money::NanoUsd,
-    pricing::{Price, Rates},
-    provider::{Model, ProviderKind, Trust},
-    route::{BreakerSettings, FailureClass, Hop, Route, Sticky, Strategy, Target, Timeouts},
+    pricing::Rates,
+    provider::{Model, Trust},
+    route::{BreakerSettings, FailureClass, Hedge, Hop, Route, Shadow, Target, Timeouts},
+    rule::Seen,
     world::Upstreams,
 };
 
@@ -22,12 +22,26 @@ pub struct TargetFacts {
     pub limited_for: Duration,
     /// Whether some budget of the request would count it.
     pub budgeted: bool,
+    /// How it did of late.
+    pub figures: Figures,
 }
 
 /// The changing facts about targets: health, and the budgets of the request.
 pub trait View {
     /// The facts of one target.
     fn of(&self, target: &Target, breaker: BreakerSettings) -> TargetFacts;
+
+    /// The mean length of a route's answers of late, in tokens.
+    fn expected_output(&self, route: &RouteId) -> Option<u64>;
+}
+
+/// What a route by meaning knows of the prompt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Meaning {
+    /// The cosine similarity of each intent, in the route's order.
+    Similarities(Vec<f64>),
+    /// Why there is none, in words.
+    Unknown(String),
 }
 
 /// One target of a plan.
@@ -51,6 +65,8 @@ pub struct Step {
     pub require_parameters: bool,
     /// Whether a parameter that it cannot honour is left out instead of refused.
     pub drop_unsupported: bool,
+    /// Whether the next target is started beside it if it is slow.
+    pub hedge: Option<Hedge>,
 }
 
 /// A set of failure classes.
@@ -85,6 +101,39 @@ pub struct Plan {
     pub temporarily: bool,
     /// When the first of those that are rate limited may be called again.
     pub limited_for: Option<Duration>,
+    /// The routes on the way, outermost first.
+    pub routes: Vec<RouteId>,
+    /// What targets were ordered by.
+    pub scores: Vec<Score>,
+    /// What decided a route by rules or by meaning.
+    pub because: Vec<String>,
+    /// How near the prompt is to each intent.
+    pub similarities: BTreeMap<String, f64>,
+    /// Who gets a copy of some requests.
+    pub shadow: Option<Shadow>,
+}
+
+impl Plan {
+    /// The plan as the decision log has it.
+    pub fn decision(&self, facts: &Facts) -> Decision {
+        let needs =
+            [("tools", facts.tools), ("vision", facts.vision), ("json_schema", facts.json_schema)];
+        let needs = needs.into_iter().filter(|(_, needed)| *needed);
+        Decision {
+            strategy: self.strategy.to_owned(),
+            plan: self.steps.iter().map(|step| step.target.to_string()).collect(),
+            out: self.out.clone(),
+            routes: self.routes.clone(),
+            scores: self.scores.clone(),
+            because: self.because.clone(),
+            similarities: self.similarities.clone(),
+            facts: Some(DecisionFacts {
+                input_tokens: facts.input_estimate(),
+                max_output: facts.max_output,
+                needs: needs.map(|(name, _)| name.to_owned()).collect(),
+            }),
+        }
+    }
 }
 
 /// What the plan of a request depends on.
@@ -93,10 +142,10 @@ pub struct Question<'q> {
     pub api: Api,
     /// The request.
     pub facts: &'q Facts,
-    /// Its metadata.
-    pub metadata: &'q BTreeMap<String, String>,
-    /// The API key's name, for sticky draws.
-    pub api_key: &'q str,
+    /// What rules see of it. The API key's name there is what sticky draws fall back to.
+    pub seen: Seen<'q>,
+    /// What routes by meaning know of the prompt; a route that is not in it takes its default.
+    pub meanings: &'q BTreeMap<RouteId, Meaning>,
     /// What there is.
     pub upstreams: &'q Upstreams,
     /// Whether a target without a price may be used while a budget applies.
@@ -117,28 +166,27 @@ pub fn plan(
             planner.consider(Entry::direct(target.clone()), &Terms::default());
         }
         Requested::Route(route) => {
-            planner.plan.strategy = match route.strategy {
-                Strategy::Fallback => "fallback",
-                Strategy::Weighted { .. } => "weighted",
-            };
+            planner.plan.strategy = route.strategy.name();
+            planner.plan.shadow = route.shadow.clone();
             planner.walk(route, &Terms::default());
         }
     }
     planner.plan
 }
 
-struct Planner<'p> {
-    question: &'p Question<'p>,
-    view: &'p dyn View,
-    random: &'p mut dyn FnMut() -> f64,
-    plan: Plan,
+/// A plan in the making.
+pub(super) struct Planner<'p> {
+    pub question: &'p Question<'p>,
+    pub view: &'p dyn View,
+    pub random: &'p mut dyn FnMut() -> f64,
+    pub plan: Plan,
 }
 
 /// What the routes on the way to a target demand of it; a nested route can only demand more.
 #[derive(Debug, Clone, Copy, Default)]
-struct Terms {
-    trust: Trust,
-    max_price: Option<Rates>,
+pub(super) struct Terms {
+    pub trust: Trust,
+    pub max_price: Option<Rates>,
 }
 
 struct Entry<'r> {
@@ -168,8 +216,11 @@ impl Planner<'_> {
                 (a, b) => a.or(b),
             },
         };
+        if !self.plan.routes.contains(&route.id) {
+            self.plan.routes.push(route.id.clone());
+        }
         for index in self.order(route) {
-            let entry = &route.targets[index];
+            let Some(entry) = route.targets.get(index) else { continue };
             match &entry.to {
                 Hop::Target(target) => self.consider(
                     Entry {
@@ -190,33 +241,6 @@ impl Planner<'_> {
         }
     }
 
-    fn order(&mut self, route: &Route) -> Vec<usize> {
-        match &route.strategy {
-            Strategy::Fallback => (0..route.targets.len()).collect(),
-            Strategy::Weighted { sticky } => {
-                let name = |hop: &Hop| match hop {
-                    Hop::Target(target) => target.as_str().to_owned(),
-                    Hop::Route(id) => id.as_str().to_owned(),
-                };
-                let weights: Vec<_> =
-                    route.targets.iter().map(|entry| (name(&entry.to), entry.weight)).collect();
-                let seed = self.seed(sticky, &route.id);
-                weighted::order(&weights, seed.as_deref(), self.random)
-            }
-        }
-    }
-
-    fn seed(&self, sticky: &Sticky, route: &RouteId) -> Option<String> {
-        let question = self.question;
-        let subject = match sticky {
-            Sticky::None => return None,
-            Sticky::ApiKey => None,
-            Sticky::User => question.facts.user.as_deref(),
-            Sticky::Metadata(name) => question.metadata.get(name).map(String::as_str),
-        };
-        Some(format!("{route}\n{}", subject.unwrap_or(question.api_key)))
-    }
-
     /// Puts a target into the plan, or among those that are out.
     fn consider(&mut self, entry: Entry, terms: &Terms) {
         if self.plan.steps.iter().any(|step| step.target == entry.target) {
@@ -225,9 +249,7 @@ impl Planner<'_> {
         let model = self.question.upstreams.model(&entry.target);
         let breaker = entry.route.map_or_else(BreakerSettings::default, |route| route.breaker);
         match self.reason_against(&entry.target, &model, breaker, terms) {
-            Some(reason) => {
-                self.plan.out.push(RuledOut { target: entry.target.to_string(), reason })
-            }
+            Some(reason) => self.rule_out(entry.target.to_string(), reason),
             None => {
                 let timeouts = entry.route.map_or_else(Timeouts::default, |route| route.timeouts);
                 let stream_default =
@@ -244,6 +266,7 @@ impl Planner<'_> {
                         .map_or(FailureSet::ALL, |route| FailureSet::of(&route.fallback_on)),
                     require_parameters: entry.route.is_some_and(|route| route.require_parameters),
                     drop_unsupported: entry.route.is_some_and(|route| route.drop_unsupported),
+                    hedge: entry.route.and_then(|route| route.hedge),
                 });
             }
         }
@@ -257,34 +280,8 @@ impl Planner<'_> {
         terms: &Terms,
     ) -> Option<String> {
         let question = self.question;
-        let Some(provider) = question.upstreams.providers.get(target.provider()) else {
-            return Some("there is no such provider".to_owned());
-        };
-        if provider.trust < terms.trust {
-            return Some(format!(
-                "its trust is {}, the route requires {}",
-                provider.trust.name(),
-                terms.trust.name()
-            ));
-        }
-        if !serves(provider.kind, question.api) {
-            return Some(format!("its provider has no {}", question.api.name().replace('_', " ")));
-        }
-        if let Some(missing) = missing_capability(question.api, question.facts, model) {
-            return Some(format!("it lacks {missing}"));
-        }
-        // The estimate, not the upper bound: what surely does not fit is out, the rest the provider decides.
-        if let Some(window) = model.context_window
-            && question.facts.input_estimate() > window
-        {
-            return Some(format!(
-                "the prompt is larger than its context window of {window} tokens"
-            ));
-        }
-        if let Some(cap) = terms.max_price
-            && model.price.as_ref().is_none_or(|price| above(price, &cap))
-        {
-            return Some("its price is above the route's max_price".to_owned());
+        if let Some(reason) = filter::lasting(question, target, model, terms) {
+            return Some(reason);
         }
         let facts = self.view.of(target, breaker);
         if facts.budgeted && model.price.is_none() && !question.unpriced_allowed {
@@ -297,180 +294,15 @@ impl Planner<'_> {
         }
         facts.unavailable.map(str::to_owned)
     }
-}
 
-fn above(price: &Price, cap: &Rates) -> bool {
-    let over = |price: NanoUsd, cap: NanoUsd| price > cap;
-    over(price.rates.input, cap.input) || over(price.rates.output, cap.output)
-}
-
-/// Whether a kind of provider has an API, itself or by translation.
-fn serves(kind: ProviderKind, api: Api) -> bool {
-    kind.serves(match api {
-        Api::Embeddings | Api::GeminiEmbed | Api::GeminiBatchEmbed => "embeddings",
-        Api::Moderations => "moderations",
-        Api::Rerank => "rerank",
-        Api::Images | Api::ImageEdits => "images",
-        Api::Speech => "speech",
-        Api::Transcriptions | Api::Translations => "transcriptions",
-        _ => "chat",
-    })
-}
-
-/// What the request needs and the model is known not to have.
-fn missing_capability(api: Api, facts: &Facts, model: &Model) -> Option<&'static str> {
-    let needs = [
-        ("chat", api.generates()),
-        ("embeddings", matches!(api, Api::Embeddings | Api::GeminiEmbed | Api::GeminiBatchEmbed)),
-        ("tools", facts.tools),
-        ("vision", facts.vision),
-        ("json_schema", facts.json_schema),
-    ];
-    needs.into_iter().find(|(name, needed)| *needed && model.lacks(name)).map(|(name, _)| name)
+    /// Notes why something is out, once.
+    pub(super) fn rule_out(&mut self, target: String, reason: String) {
+        let out = RuledOut { target, reason };
+        if !self.plan.out.contains(&out) {
+            self.plan.out.push(out);
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tollgate_contract::document;
-
-    const CONFIG: &str = r#"
-allow_inline_secrets = true
-[providers.a]
-kind = "openai_compatible"
-base_url = "http://127.0.0.1:1/v1"
-[providers.b]
-kind = "openai_compatible"
-base_url = "http://127.0.0.1:2/v1"
-trust = "self_hosted"
-[models."a/big"]
-price = { input = "10", output = "30" }
-context_window = 1000
-capabilities = ["chat"]
-[models."b/small"]
-price = { input = "1", output = "2" }
-[routes.fall]
-targets = [{ use = "a/big", first_byte = "2s", retries = 1 }, { use = "b/small" }]
-fallback_on = ["5xx"]
-[routes.private]
-require_trust = "private"
-targets = [{ use = "fall" }]
-[routes.cheap]
-max_price = { input = "5" }
-targets = [{ use = "fall" }, { use = "b/unpriced" }]
-[tenants.t.api_keys.k]
-secret = "sk-0123456789abcdef"
-"#;
-
-    struct Fixed(Option<&'static str>, bool);
-
-    impl View for Fixed {
-        fn of(&self, target: &Target, _: BreakerSettings) -> TargetFacts {
-            let down = self.0 == Some(target.as_str());
-            TargetFacts {
-                unavailable: down.then_some("its circuit is open"),
-                limited_for: Duration::ZERO,
-                budgeted: self.1,
-            }
-        }
-    }
-
-    fn planned(model: &str, facts: Facts, view: Fixed) -> (Vec<String>, Vec<String>, Plan) {
-        let document = document::read(CONFIG).unwrap();
-        let mut resolve = |reference: &document::SecretRef| match reference {
-            document::SecretRef::Inline(secret) => {
-                Ok(tollgate_contract::secret::Secret::new(secret.0.clone()))
-            }
-            _ => Err("none".to_owned()),
-        };
-        let world = document::world_from(&document, CONFIG, 1, &mut resolve).unwrap();
-        let key = world.api_keys.values().next().unwrap();
-        let requested = super::super::resolve(key, model).unwrap();
-        let question = Question {
-            api: Api::Chat,
-            facts: &facts,
-            metadata: &BTreeMap::new(),
-            api_key: "k",
-            upstreams: &key.tenant.upstreams,
-            unpriced_allowed: false,
-        };
-        let plan = plan(&requested, &question, &view, &mut || 0.5);
-        let steps = plan.steps.iter().map(|step| step.target.to_string()).collect();
-        (
-            steps,
-            plan.out.iter().map(|out| format!("{}: {}", out.target, out.reason)).collect(),
-            plan,
-        )
-    }
-
-    #[test]
-    fn a_fallback_route_keeps_its_order_and_settings() {
-        let (steps, out, plan) = planned("fall", Facts::default(), Fixed(None, true));
-        assert_eq!(steps, ["a/big", "b/small"]);
-        assert!(out.is_empty());
-        assert_eq!(
-            (plan.steps[0].retries, plan.steps[0].first_byte),
-            (1, Some(Duration::from_secs(2)))
-        );
-        assert!(plan.steps[1].fallback_on.contains(FailureClass::Server));
-        assert!(!plan.steps[1].fallback_on.contains(FailureClass::Timeout));
-        assert_eq!(
-            plan.steps[1].first_byte, None,
-            "plain requests have no first_byte unless one is written"
-        );
-    }
-
-    #[test]
-    fn every_filter_gives_its_reason() {
-        let tools = Facts { tools: true, ..Facts::default() };
-        let long = Facts { content_bytes: 8000, ..Facts::default() };
-        let cases = [
-            ("fall", tools, Fixed(None, false), vec!["b/small"], vec!["a/big: it lacks tools"]),
-            (
-                "fall",
-                long,
-                Fixed(None, false),
-                vec!["b/small"],
-                vec!["a/big: the prompt is larger than its context window of 1000 tokens"],
-            ),
-            (
-                "fall",
-                Facts::default(),
-                Fixed(Some("a/big"), false),
-                vec!["b/small"],
-                vec!["a/big: its circuit is open"],
-            ),
-            (
-                "private",
-                Facts::default(),
-                Fixed(None, false),
-                vec!["b/small"],
-                vec!["a/big: its trust is external, the route requires private"],
-            ),
-            (
-                "cheap",
-                Facts::default(),
-                Fixed(None, false),
-                vec!["b/small"],
-                vec![
-                    "a/big: its price is above the route's max_price",
-                    "b/unpriced: its price is above the route's max_price",
-                ],
-            ),
-            ("a/other", Facts::default(), Fixed(None, false), vec!["a/other"], vec![]),
-        ];
-        for (model, facts, view, steps, out) in cases {
-            let (got, reasons, _) = planned(model, facts, view);
-            assert_eq!(
-                (got, reasons),
-                (
-                    steps.iter().map(ToString::to_string).collect(),
-                    out.iter().map(ToString::to_string).collect()
-                ),
-                "{model}"
-            );
-        }
-        let (steps, out, _) = planned("a/other", Facts::default(), Fixed(None, true));
-        assert!(steps.is_empty() && out[0].contains("it has no price and a budget applies"));
-    }
-}
+mod tests;

@@ -1,57 +1,69 @@
-//! Walks a plan: calls targets one after the other until one answers, and writes down each attempt.
+//! Walks a plan: calls targets one after the other until one answers, starts a second beside a slow first where the route
+//! wants it, and writes down each attempt.
 
 use super::{
-    attempt::{Answered, Call},
+    attempt::{AnswerBody, Answered},
+    bulkhead::Place,
     circuit_breaker::Outcome,
-    client::{Clients, Settings},
     error::{Meaning, UpstreamError},
-    fetch,
-    health::{Health, Place, TargetState},
+    health::{Health, TargetState},
     targets::Targets,
+    track::Timing,
 };
 use crate::{
-    dispatch::{self, Sender},
-    flight::{CANCELLED, Flight},
-    formats::{conversation::Conversation, facts::Request, mistake::Mistake},
-    guards::Inspected,
+    flight::{CANCELLED, OVERTAKEN},
     meter::Meter,
-    responses::Continued,
     routing::{Plan, Step},
 };
-use std::{cell::OnceCell, sync::Arc, time::Duration};
-use tokio::time::Instant;
+use std::{collections::HashSet, future::Future, pin::pin, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep};
 use tollgate_contract::{
-    event::AttemptRecord, money::NanoUsd, provider::ProviderKind, world::Upstreams,
+    event::AttemptRecord, money::NanoUsd, route::Target, usage::Usage, world::Upstreams,
 };
 
+/// The longest wait for a place among a provider's calls, where no other target is left.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(1);
+/// The same where another target could be called instead.
+const SHORT_PATIENCE: Duration = Duration::from_millis(50);
+
+/// Who makes the calls of a request.
+pub trait Caller {
+    /// Calls a target with one of its provider keys. Everything must be over by the deadline (a stream: its first
+    /// byte). Dropping the future cancels the call.
+    fn call(
+        &self,
+        step: &Step,
+        state: &TargetState,
+        slot: usize,
+        deadline: Instant,
+        meter: &mut Meter,
+    ) -> impl Future<Output = Result<Answered, UpstreamError>>;
+
+    /// A meter for a call of this target.
+    fn meter(&self, step: &Step) -> Meter;
+
+    /// Whether the answer shall stream.
+    fn streams(&self) -> bool;
+}
+
 /// What a walk needs.
-pub struct Walk<'w> {
-    /// The worker's clients.
-    pub clients: &'w Clients,
+pub struct Walk<'w, C> {
+    /// Makes the calls.
+    pub caller: &'w C,
     /// The memory of the process.
     pub health: &'w Health,
     /// The targets of the world.
     pub targets: &'w Targets,
     /// What there is.
     pub upstreams: &'w Arc<Upstreams>,
-    /// The request; it passed the guards.
-    pub request: &'w Inspected,
-    /// The same in the internal form, made when it is first needed.
-    pub conversation: &'w OnceCell<Arc<Conversation>>,
-    /// What the request goes on from.
-    pub continued: Continued,
-    /// The same with the files that it links to.
-    pub inlined: OnceCell<Arc<Conversation>>,
     /// When the request came in.
     pub started: Instant,
     /// The app's own limit of time.
     pub timeout: Option<Duration>,
-    /// The most answer tokens, where the gateway sets it.
-    pub max_output: Option<u64>,
-    /// The most answer tokens of all choices, if known.
-    pub output_upper: Option<u64>,
     /// Told of each attempt as it begins, so that all is there even if the app leaves in between.
-    pub flight: &'w mut Flight,
+    pub attempts: &'w mut Vec<AttemptRecord>,
+    /// What the call under way uses.
+    pub meter: &'w mut Meter,
 }
 
 /// An answer, and who gave it.
@@ -66,6 +78,10 @@ pub struct Served {
     pub slot: usize,
     /// Its place among the calls under way.
     pub place: Place,
+    /// Which of the attempts it was.
+    pub attempt: usize,
+    /// How long it took: a stream to its first byte, a plain answer to its end.
+    pub took: Duration,
 }
 
 /// Why no target answered: the failures in order, with the target of each.
@@ -82,152 +98,276 @@ enum Next {
     Stop,
 }
 
-impl Walk<'_> {
+/// A call that is about to begin.
+struct Ready<'p> {
+    step: &'p Step,
+    state: Arc<TargetState>,
+    slot: usize,
+    place: Place,
+    attempt: usize,
+    began: Instant,
+}
+
+/// What the attempts of one step have come to so far.
+struct Tries {
+    retries_left: u32,
+    refused: Vec<usize>,
+}
+
+/// How a call ended, and when.
+struct Ended {
+    result: Result<Answered, UpstreamError>,
+    meter: Meter,
+    at: Instant,
+}
+
+impl<C: Caller> Walk<'_, C> {
     /// Walks the plan.
     pub async fn run(&mut self, plan: &Plan) -> Result<Served, Failures> {
         let mut failures = Failures::default();
-        for step in &plan.steps {
+        let mut hedged = HashSet::new();
+        for (index, step) in plan.steps.iter().enumerate() {
+            if hedged.contains(&step.target) {
+                continue;
+            }
             let Some(state) = self.targets.get(self.health, self.upstreams, &step.target) else {
                 continue;
             };
+            let rest = plan.steps.get(index + 1..).unwrap_or_default();
             state.earn_retry();
-            let mut retries_left = step.retries;
-            let mut refused = Vec::new();
+            let mut tries = Tries { retries_left: step.retries, refused: Vec::new() };
             loop {
-                let picked =
-                    state.pick(self.health, std::time::Instant::now(), &refused, rand::random());
+                let picked = state.pick(
+                    self.health,
+                    std::time::Instant::now(),
+                    &tries.refused,
+                    rand::random(),
+                );
                 let Some(slot) = picked else {
-                    if refused.is_empty() {
-                        failures.0.push((step.target.to_string(), UpstreamError::NoKey));
+                    if tries.refused.is_empty() {
+                        failures.note(step, UpstreamError::NoKey);
                     }
                     break;
                 };
-                let Some(place) = state.place() else {
-                    failures.0.push((step.target.to_string(), UpstreamError::Busy));
+                let patience = if rest.is_empty() { QUEUE_PATIENCE } else { SHORT_PATIENCE };
+                let Some(place) = state.enter(patience).await else {
+                    failures.note(step, UpstreamError::Busy);
                     break;
                 };
-                match self.attempt(step, &state, slot).await {
-                    Ok(answered) => {
-                        return Ok(Served { answered, step: step.clone(), state, slot, place });
-                    }
-                    Err(error) => {
-                        drop(place);
-                        let next = self
-                            .next(step, &state, slot, &error, &mut refused, &mut retries_left)
-                            .await;
-                        failures.0.push((step.target.to_string(), error));
-                        match next {
-                            Next::Again => {}
-                            Next::Onward => break,
-                            Next::Stop => return Err(failures),
-                        }
-                    }
+                let first = self.begin(step, state.clone(), slot, place, false);
+                let ended = self.race(first, rest, &mut hedged, &mut failures).await;
+                let (error, slot) = match ended {
+                    Ok(served) => return Ok(*served),
+                    Err(failed) => failed,
+                };
+                let next = self.next(step, &state, slot, &error, &mut tries).await;
+                failures.note(step, error);
+                match next {
+                    Next::Again => {}
+                    Next::Onward => break,
+                    Next::Stop => return Err(failures),
                 }
             }
         }
         Err(failures)
     }
 
-    async fn attempt(
+    /// Writes down that a call begins.
+    fn begin<'p>(
         &mut self,
-        step: &Step,
-        state: &TargetState,
+        step: &'p Step,
+        state: Arc<TargetState>,
         slot: usize,
-    ) -> Result<Answered, UpstreamError> {
-        let client = self.clients.get(Settings {
-            connect: step.timeouts.connect,
-            allow_private: state.provider.allow_private_network,
-            tls: state.uses_tls(),
-        });
-        let total = self.timeout.map_or(step.timeouts.total, |own| own.min(step.timeouts.total));
-        let inspected = self.request;
-        let request = inspected.request();
-        let id = self.flight.event.id.clone();
-        let linked = request.facts.unseen_parts && fetches_nothing(state.provider.kind);
-        if linked && self.inlined.get().is_none() {
-            let inlined = self.inline(request).await.map_err(UpstreamError::Unsupported)?;
-            let _ = self.inlined.set(Arc::new(inlined));
-        }
-        let sender = Sender {
-            request,
-            conversation: if linked { &self.inlined } else { self.conversation },
-            id: &id,
-            created: self.flight.at.as_second(),
-            max_output: self.max_output,
-            continued: self.continued,
-            drop_unsupported: step.drop_unsupported,
-        };
-        let dispatch = sender.prepare(step, &state.provider).map_err(UpstreamError::Unsupported)?;
-        let call = Call {
-            client: &client,
-            state,
-            slot,
-            dispatch,
-            stream: request.facts.stream,
-            include_usage: request.facts.include_usage,
-            request_id: &id,
-            first_byte: step.first_byte,
-            idle: step.timeouts.idle,
-            deadline: self.started + total,
-        };
-        let since = |at: Instant, started: Instant| {
-            u64::try_from((at - started).as_millis()).unwrap_or(u64::MAX)
-        };
-        self.flight.meter = Meter {
-            price: step.model.price.clone(),
-            input_upper: request.facts.input_upper_bound(step.model.context_window),
-            output_upper: self.output_upper,
-            input_estimate: request.facts.input_estimate(),
-            ..Meter::default()
-        };
-        self.flight.event.attempts.push(AttemptRecord {
+        place: Place,
+        hedge: bool,
+    ) -> Ready<'p> {
+        let began = Instant::now();
+        self.attempts.push(AttemptRecord {
             target: step.target.to_string(),
             provider_key: state.slots[slot].key.clone(),
-            started_ms: since(Instant::now(), self.started),
+            started_ms: millis(began - self.started),
+            hedge,
             // Stands if the app leaves before the call ends.
             error: Some(CANCELLED.to_owned()),
             ..AttemptRecord::default()
         });
-        let result = call.run(&mut self.flight.meter).await;
-        let now = Instant::now();
-        self.flight.meter.began = result.is_ok();
-        let Some(record) = self.flight.event.attempts.last_mut() else { return result };
-        record.ended_ms = since(now, self.started);
-        match &result {
-            Ok(answered) => {
-                record.first_byte_ms = Some(since(answered.first_byte_at, self.started));
-                record.status = Some(200);
-                record.error = None;
+        Ready { step, state, slot, place, attempt: self.attempts.len() - 1, began }
+    }
+
+    fn deadline(&self, step: &Step) -> Instant {
+        let total = self.timeout.map_or(step.timeouts.total, |own| own.min(step.timeouts.total));
+        self.started + total
+    }
+
+    /// Makes a call, with a second one beside it if it is slow and the route wants that. The first answer wins; the
+    /// error is that of the first call, with the slot that it used.
+    async fn race(
+        &mut self,
+        first: Ready<'_>,
+        rest: &[Step],
+        hedged: &mut HashSet<Target>,
+        failures: &mut Failures,
+    ) -> Result<Box<Served>, (UpstreamError, usize)> {
+        let caller = self.caller;
+        let deadline = self.deadline(first.step);
+        *self.meter = caller.meter(first.step);
+        let mut call = pin!(made(caller, first.step, first.state.clone(), first.slot, deadline));
+        let delay =
+            first.step.hedge.and_then(|hedge| first.state.hedge_delay(hedge, caller.streams()));
+        let early = match delay {
+            None => Some(call.as_mut().await),
+            Some(delay) => tokio::select! {
+                biased;
+                ended = &mut call => Some(ended),
+                () = sleep(delay) => None,
+            },
+        };
+        let second = match &early {
+            None => self.second(&first, rest).await,
+            Some(_) => None,
+        };
+        let Some(second) = second else {
+            let ended = match early {
+                Some(ended) => ended,
+                None => call.as_mut().await,
+            };
+            return self.ended(first, ended);
+        };
+        hedged.insert(second.step.target.clone());
+        let beside_by = self.deadline(second.step);
+        let mut beside =
+            pin!(made(caller, second.step, second.state.clone(), second.slot, beside_by));
+        let (first_won, ended) = tokio::select! {
+            biased;
+            ended = &mut call => (true, ended),
+            ended = &mut beside => (false, ended),
+        };
+        let failed = ended.result.is_err();
+        let other = match (failed, first_won) {
+            (false, _) => None,
+            (true, true) => Some(beside.as_mut().await),
+            (true, false) => Some(call.as_mut().await),
+        };
+        match (first_won, other) {
+            // The second was not needed, or only it answered.
+            (true, None) => {
+                self.overtaken(&second);
+                self.ended(first, ended)
             }
-            Err(error) => {
-                record.status = error.status();
-                record.error = Some(error.code().to_owned());
-                if matches!(error, UpstreamError::Timeout { .. }) {
-                    record.unconfirmed_nano_usd = prompt_cost(step, request.facts.input_estimate());
+            (false, None) => {
+                self.overtaken(&first);
+                self.ended(second, ended)
+            }
+            (true, Some(other)) => self.both(first, ended, second, other, failures),
+            (false, Some(other)) => self.both(first, other, second, ended, failures),
+        }
+    }
+
+    /// Both calls ended; at least the one that ended first failed.
+    fn both(
+        &mut self,
+        first: Ready<'_>,
+        of_first: Ended,
+        second: Ready<'_>,
+        of_second: Ended,
+        failures: &mut Failures,
+    ) -> Result<Box<Served>, (UpstreamError, usize)> {
+        let (step, state, slot) = (second.step, second.state.clone(), second.slot);
+        if of_second.result.is_ok() {
+            let (step, state, slot) = (first.step, first.state.clone(), first.slot);
+            if let Err((error, _)) = self.ended(first, of_first) {
+                self.tell_health(step, &state, slot, &error);
+                failures.note(step, error);
+            }
+            return self.ended(second, of_second);
+        }
+        if let Err((error, _)) = self.ended(second, of_second) {
+            self.tell_health(step, &state, slot, &error);
+            failures.note(step, error);
+        }
+        self.ended(first, of_first)
+    }
+
+    /// The next target of the plan that can be called at once, if the budgets for it are not used up.
+    async fn second<'p>(&mut self, first: &Ready<'_>, rest: &'p [Step]) -> Option<Ready<'p>> {
+        for step in rest {
+            let state = self.targets.get(self.health, self.upstreams, &step.target)?;
+            if state.unavailable(self.health, std::time::Instant::now()).is_some() {
+                continue;
+            }
+            let Some(place) = state.enter(Duration::ZERO).await else { continue };
+            if !first.state.spend_hedge() {
+                return None;
+            }
+            let now = std::time::Instant::now();
+            let slot = state.pick(self.health, now, &[], rand::random())?;
+            return Some(self.begin(step, state, slot, place, true));
+        }
+        None
+    }
+
+    /// Writes down how a call ended.
+    fn ended(
+        &mut self,
+        ready: Ready<'_>,
+        Ended { result, meter, at }: Ended,
+    ) -> Result<Box<Served>, (UpstreamError, usize)> {
+        *self.meter = meter;
+        self.meter.began = result.is_ok();
+        let started = self.started;
+        let prompt = self.meter.input_estimate;
+        let Ready { step, state, slot, place, attempt, began } = ready;
+        if let Some(record) = self.attempts.get_mut(attempt) {
+            record.ended_ms = millis(at - started);
+            match &result {
+                Ok(answered) => {
+                    record.first_byte_ms = Some(millis(answered.first_byte_at - started));
+                    record.status = Some(200);
+                    record.error = None;
+                }
+                Err(error) => {
+                    record.status = error.status();
+                    record.error = Some(error.code().to_owned());
+                    if matches!(error, UpstreamError::Timeout { .. }) {
+                        record.unconfirmed_nano_usd = prompt_cost(step, prompt);
+                    }
                 }
             }
         }
-        result
+        match result {
+            Ok(answered) => {
+                let took = match &answered.body {
+                    AnswerBody::Plain(_) => at - began,
+                    AnswerBody::Stream { .. } => answered.first_byte_at - began,
+                };
+                let step = step.clone();
+                Ok(Box::new(Served { answered, step, state, slot, place, attempt, took }))
+            }
+            Err(error) => Err((error, slot)),
+        }
     }
 
-    async fn inline(&self, request: &Request) -> Result<Conversation, Mistake> {
-        let conversation = match self.conversation.get() {
-            Some(known) => known.clone(),
-            None => Arc::new(dispatch::read(request)?),
-        };
-        fetch::inlined(self.clients, &conversation).await
+    /// Writes down that a call was given up because the other one was faster.
+    fn overtaken(&mut self, loser: &Ready<'_>) {
+        let now = Instant::now();
+        loser.state.given_up(self.caller.streams(), now - loser.began);
+        let started = self.started;
+        let prompt = self.caller.meter(loser.step).input_estimate;
+        if let Some(record) = self.attempts.get_mut(loser.attempt) {
+            record.ended_ms = millis(now - started);
+            record.error = Some(OVERTAKEN.to_owned());
+            record.unconfirmed_nano_usd = prompt_cost(loser.step, prompt);
+        }
     }
 
-    /// Tells the target's health of a failure and decides what follows it.
-    async fn next(
+    /// Tells the target's health of a failure. Returns how long its provider wants to be left alone with this key.
+    fn tell_health(
         &self,
         step: &Step,
         state: &TargetState,
         slot: usize,
         error: &UpstreamError,
-        refused: &mut Vec<usize>,
-        retries_left: &mut u32,
-    ) -> Next {
+    ) -> Option<Duration> {
         let outcome = if error.is_fault() {
             Some(Outcome::Bad)
         } else {
@@ -241,26 +381,41 @@ impl Walk<'_> {
         if let Some(outcome) = outcome.filter(|_| !limited) {
             state.record(self.health, slot, outcome, std::time::Instant::now(), step.breaker);
         }
-        let mut wait = backoff(step.retries - *retries_left);
-        if let UpstreamError::Status { meaning, retry_after, .. } = error {
-            match meaning {
-                Meaning::BadKey => state.key_refused(slot),
-                Meaning::RateLimited | Meaning::OutOfCredit => {
-                    // An account without money does not get some in a second.
-                    let least = if *meaning == Meaning::OutOfCredit { 60 } else { 1 };
-                    let pause = retry_after
-                        .unwrap_or(Duration::from_secs(least))
-                        .min(Duration::from_secs(60));
-                    state.key_limited(self.health, slot, pause);
-                    wait = pause;
-                }
-                _ => {}
+        let UpstreamError::Status { meaning, retry_after, .. } = error else { return None };
+        match meaning {
+            Meaning::BadKey => state.key_refused(slot),
+            Meaning::RateLimited | Meaning::OutOfCredit => {
+                // An account without money does not get some in a second.
+                let least = if *meaning == Meaning::OutOfCredit { 60 } else { 1 };
+                let pause =
+                    retry_after.unwrap_or(Duration::from_secs(least)).min(Duration::from_secs(60));
+                state.key_limited(self.health, slot, pause);
+                return Some(pause);
             }
-            if matches!(meaning, Meaning::BadKey | Meaning::RateLimited | Meaning::OutOfCredit) {
-                refused.push(slot);
-                if state.pick_possible(self.health, refused) {
-                    return Next::Again;
-                }
+            _ => {}
+        }
+        None
+    }
+
+    /// Tells the target's health of a failure and decides what follows it.
+    async fn next(
+        &self,
+        step: &Step,
+        state: &TargetState,
+        slot: usize,
+        error: &UpstreamError,
+        tries: &mut Tries,
+    ) -> Next {
+        let pause = self.tell_health(step, state, slot, error);
+        let wait = pause.unwrap_or_else(|| backoff(step.retries - tries.retries_left));
+        if let UpstreamError::Status {
+            meaning: Meaning::BadKey | Meaning::RateLimited | Meaning::OutOfCredit,
+            ..
+        } = error
+        {
+            tries.refused.push(slot);
+            if state.pick_possible(self.health, &tries.refused) {
+                return Next::Again;
             }
         }
         if matches!(error, UpstreamError::NoOperation)
@@ -274,20 +429,32 @@ impl Walk<'_> {
         {
             return Next::Stop;
         }
-        let in_time = Instant::now() + wait < self.started + step.timeouts.total;
-        if *retries_left > 0 && error.retries() && in_time && state.spend_retry() {
-            *retries_left -= 1;
-            refused.clear();
-            tokio::time::sleep(wait).await;
+        let in_time = Instant::now() + wait < self.deadline(step);
+        if tries.retries_left > 0 && error.retries() && in_time && state.spend_retry() {
+            tries.retries_left -= 1;
+            tries.refused.clear();
+            sleep(wait).await;
             return Next::Again;
         }
         Next::Onward
     }
 }
 
-/// Providers that take files in the prompt only, never by a link.
-const fn fetches_nothing(kind: ProviderKind) -> bool {
-    matches!(kind, ProviderKind::Bedrock | ProviderKind::Gemini | ProviderKind::Ollama)
+/// One call with a meter of its own.
+async fn made<C: Caller>(
+    caller: &C,
+    step: &Step,
+    state: Arc<TargetState>,
+    slot: usize,
+    deadline: Instant,
+) -> Ended {
+    let mut meter = caller.meter(step);
+    let result = caller.call(step, &state, slot, deadline, &mut meter).await;
+    Ended { result, meter, at: Instant::now() }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Full jitter: a random part of 100 ms × 2ⁿ, at most 5 s.
@@ -299,12 +466,16 @@ fn backoff(tries: u32) -> Duration {
 
 /// What an abandoned call may have cost.
 fn prompt_cost(step: &Step, input: u64) -> Option<NanoUsd> {
-    let usage = tollgate_contract::usage::Usage {
-        input_uncached: input,
-        requests: 1,
-        ..Default::default()
-    };
+    let usage = Usage { input_uncached: input, requests: 1, ..Usage::default() };
     step.model.price.as_ref().map(|price| price.cost(&usage))
+}
+
+impl Served {
+    /// Tells the target's health how fast the answer came. `output_tokens`: of a plain answer.
+    pub fn note_timing(&self, output_tokens: u64) {
+        let stream = matches!(self.answered.body, AnswerBody::Stream { .. });
+        self.state.answered(Timing { stream, took: self.took, output_tokens });
+    }
 }
 
 impl TargetState {
@@ -314,6 +485,10 @@ impl TargetState {
 }
 
 impl Failures {
+    fn note(&mut self, step: &Step, error: UpstreamError) {
+        self.0.push((step.target.to_string(), error));
+    }
+
     /// The failure that decides what the app is told: the last one.
     pub fn last(&self) -> Option<&UpstreamError> {
         self.0.last().map(|(_, error)| error)
@@ -336,3 +511,6 @@ impl Failures {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,24 +4,27 @@
 //! Everything is remembered per owner of the providers: two tenants that both have a provider "openai" share nothing.
 
 use super::{
+    bulkhead::{Bulkhead, Place},
     circuit_breaker::{Circuit, Outcome},
     credential::Credential,
     operation::Operation,
+    track::{Timing, Track},
 };
+use crate::routing::Figures;
 use http::Uri;
 use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 use tollgate_contract::{
-    ids::{ProviderId, ProviderKeyId, TenantId},
+    ids::{ProviderId, ProviderKeyId, RouteId, TenantId},
     node::PROVIDER_KEY_PURPOSE,
     provider::{KeySecret, Provider, ProviderKey},
-    route::{BreakerSettings, Target},
+    route::{BreakerSettings, Hedge, HedgeAfter, Target},
     sealed::{Binding, WrappingKey},
     world::Upstreams,
 };
@@ -43,7 +46,10 @@ pub struct Health {
     opener: Option<WrappingKey>,
     circuits: Mutex<HashMap<String, Arc<Mutex<Circuit>>>>,
     keys: Mutex<HashMap<(Owner, ProviderKeyId), Arc<KeyHealth>>>,
-    under_way: Mutex<HashMap<(Owner, ProviderId), Arc<AtomicUsize>>>,
+    bulkheads: Mutex<HashMap<(Owner, ProviderId), Arc<Bulkhead>>>,
+    tracks: Mutex<HashMap<(Owner, Target), Arc<Mutex<Track>>>>,
+    /// The mean length of each route's answers, in tokens.
+    outputs: Mutex<HashMap<(TenantId, RouteId), f64>>,
 }
 
 /// What is remembered of this many provider keys or providers is looked through for what nobody uses any more.
@@ -61,7 +67,8 @@ pub struct TargetState {
     uris: [OnceLock<Option<Uri>>; Operation::COUNT],
     /// One per provider key; one without a key where the provider has none.
     pub slots: Vec<Slot>,
-    under_way: Arc<AtomicUsize>,
+    bulkhead: Arc<Bulkhead>,
+    track: Arc<Mutex<Track>>,
     retries: RetryBudget,
 }
 
@@ -87,19 +94,22 @@ struct KeyHealth {
     cooling_until: AtomicU64,
 }
 
+impl KeyHealth {
+    /// After a rate limit one request a second goes first, until one has found the way free.
+    fn try_after_limit(&self, now_ms: u64) -> bool {
+        let until = self.cooling_until.load(Relaxed);
+        until == 0
+            || (until <= now_ms
+                && self
+                    .cooling_until
+                    .compare_exchange(until, now_ms + 1_000, Relaxed, Relaxed)
+                    .is_ok())
+    }
+}
+
 /// Retries are at most a fifth of a target's traffic, and three at a time at least.
 #[derive(Debug)]
 struct RetryBudget(Mutex<f64>);
-
-/// A call under way at a provider; gives its place back when dropped.
-#[derive(Debug)]
-pub struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-}
 
 impl Default for Health {
     fn default() -> Self {
@@ -115,7 +125,9 @@ impl Health {
             opener,
             circuits: Mutex::default(),
             keys: Mutex::default(),
-            under_way: Mutex::default(),
+            bulkheads: Mutex::default(),
+            tracks: Mutex::default(),
+            outputs: Mutex::default(),
         }
     }
 
@@ -149,7 +161,8 @@ impl Health {
             uris: [const { OnceLock::new() }; Operation::COUNT],
             base: provider.base_url.clone(),
             slots,
-            under_way: self.under_way(owner, &provider.id),
+            bulkhead: self.bulkhead(owner, &provider.id),
+            track: self.track(owner, target),
             retries: RetryBudget(Mutex::new(RetryBudget::START)),
             provider,
         })
@@ -200,13 +213,39 @@ impl Health {
         keys.entry((owner.clone(), id.clone())).or_default().clone()
     }
 
-    fn under_way(&self, owner: &Owner, provider: &ProviderId) -> Arc<AtomicUsize> {
-        let mut under_way = lock(&self.under_way);
-        if under_way.len() >= REMEMBERED_MOST {
-            // Whoever is under way holds the number too, so what nobody else holds is zero.
-            under_way.retain(|_, number| Arc::strong_count(number) > 1);
+    fn bulkhead(&self, owner: &Owner, provider: &ProviderId) -> Arc<Bulkhead> {
+        let mut bulkheads = lock(&self.bulkheads);
+        if bulkheads.len() >= REMEMBERED_MOST {
+            // Whoever is under way holds it too, so what nobody else holds has nobody in it.
+            bulkheads.retain(|_, bulkhead| Arc::strong_count(bulkhead) > 1);
         }
-        under_way.entry((owner.clone(), provider.clone())).or_default().clone()
+        bulkheads.entry((owner.clone(), provider.clone())).or_default().clone()
+    }
+
+    fn track(&self, owner: &Owner, target: &Target) -> Arc<Mutex<Track>> {
+        let mut tracks = lock(&self.tracks);
+        if tracks.len() >= REMEMBERED_MOST {
+            tracks.retain(|_, track| Arc::strong_count(track) > 1);
+        }
+        let fresh = || Arc::new(Mutex::new(Track::new(Instant::now())));
+        tracks.entry((owner.clone(), target.clone())).or_insert_with(fresh).clone()
+    }
+
+    /// Notes the length of an answer over a route, in tokens.
+    pub fn note_output(&self, tenant: &TenantId, route: &RouteId, tokens: u64) {
+        let mut outputs = lock(&self.outputs);
+        if outputs.len() >= REMEMBERED_MOST {
+            outputs.clear();
+        }
+        let tokens = tokens as f64;
+        let mean = outputs.entry((tenant.clone(), route.clone())).or_insert(tokens);
+        *mean += (tokens - *mean) * 0.05;
+    }
+
+    /// The mean length of a route's answers of late, in tokens.
+    pub fn mean_output(&self, tenant: &TenantId, route: &RouteId) -> Option<u64> {
+        let outputs = lock(&self.outputs);
+        outputs.get(&(tenant.clone(), route.clone())).map(|mean| mean.ceil() as u64)
     }
 
     fn circuit(&self, owner: &Owner, key: &str, model: &str) -> Arc<Mutex<Circuit>> {
@@ -285,14 +324,45 @@ impl TargetState {
             left < 0.0
         });
         let index = drawn.or_else(|| candidates.last().copied())?;
-        lock(&self.slots[index].circuit).admit(now).then_some(index)
+        let slot = &self.slots[index];
+        (slot.health.try_after_limit(health.now_ms()) && lock(&slot.circuit).admit(now))
+            .then_some(index)
     }
 
-    /// A place among the calls under way; `None` if the provider's `max_concurrency` is reached.
-    pub fn place(&self) -> Option<Place> {
-        let before = self.under_way.fetch_add(1, Relaxed);
-        let place = Place(self.under_way.clone());
-        self.provider.max_concurrency.is_none_or(|most| before < most).then_some(place)
+    /// A place among the calls under way, waiting for one at most so long; `None` if the provider's `max_concurrency`
+    /// is reached and the queue is full or too slow.
+    pub async fn enter(&self, patience: Duration) -> Option<Place> {
+        self.bulkhead.enter(self.provider.max_concurrency, patience).await
+    }
+
+    /// How it did of late.
+    pub fn figures(&self, now: Instant) -> Figures {
+        lock(&self.track).figures(now, self.bulkhead.taken())
+    }
+
+    /// Notes how fast an answer came.
+    pub fn answered(&self, timing: Timing) {
+        lock(&self.track).answered(timing, Instant::now());
+    }
+
+    /// Notes that a call was given up because another target was faster.
+    pub fn given_up(&self, stream: bool, after: Duration) {
+        lock(&self.track).given_up(stream, after, Instant::now());
+    }
+
+    /// How long the target has alone before a second is started beside it; `None`: for as long as it takes.
+    pub fn hedge_delay(&self, hedge: Hedge, stream: bool) -> Option<Duration> {
+        let mut track = lock(&self.track);
+        track.earn_hedge(hedge.budget);
+        match hedge.after {
+            HedgeAfter::P95 => track.p95(stream),
+            HedgeAfter::Delay(delay) => Some(delay),
+        }
+    }
+
+    /// Takes a hedge from the budget, if there is one.
+    pub fn spend_hedge(&self) -> bool {
+        lock(&self.track).spend_hedge()
     }
 
     /// Notes how a call ended.
@@ -305,6 +375,14 @@ impl TargetState {
         settings: BreakerSettings,
     ) {
         let jitter = rand::random::<f64>() * 2.0 - 1.0;
+        if outcome == Outcome::Bad {
+            lock(&self.track).failed(now);
+        } else {
+            // Whoever was let through after a rate limit found the way free; a longer limit is not from before it.
+            let now_ms = health.now_ms();
+            let passed = |until: u64| (until <= now_ms + 1_000).then_some(0);
+            let _ = self.slots[slot].health.cooling_until.fetch_update(Relaxed, Relaxed, passed);
+        }
         let mut circuit = lock(&self.slots[slot].circuit);
         let before = circuit.state();
         circuit.record(outcome, now, health.since, settings, jitter);

@@ -1,7 +1,8 @@
-//! Calling providers: one call (`attempt`), the walk over a plan (`executor`), and what is remembered of targets
-//! between requests (`health`, `circuit_breaker`).
+//! Calling providers: one call (`sending` prepares it, `attempt` makes it), the walk over a plan (`executor`), and what is
+//! remembered of targets between requests (`health`, `circuit_breaker`, `track`, `bulkhead`).
 
 pub mod attempt;
+pub mod bulkhead;
 pub mod circuit_breaker;
 pub mod client;
 pub mod credential;
@@ -12,4 +13,6 @@ pub mod google_token;
 pub mod health;
 pub mod operation;
 pub mod resolver;
+pub mod sending;
 pub mod targets;
+pub mod track;

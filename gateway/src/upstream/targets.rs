@@ -111,8 +111,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn two_tenants_with_equally_named_providers_and_targets_share_nothing() {
+    #[tokio::test]
+    async fn two_tenants_with_equally_named_providers_and_targets_share_nothing() {
         let world = fixture::world(&[
             Feed::new("ten_a").provider_key("pky_a", "sk-of-a"),
             Feed::new("ten_b").provider_key("pky_b", "sk-of-b"),
@@ -131,7 +131,7 @@ mod tests {
         }
 
         let now = Instant::now();
-        let place = a.place();
+        let place = a.enter(Duration::ZERO).await;
         a.key_limited(&health, 0, Duration::from_secs(60));
         for _ in 0..100 {
             a.record(&health, 0, Outcome::Bad, now, Default::default());
@@ -139,7 +139,7 @@ mod tests {
         a.key_refused(0);
         assert!(a.unavailable(&health, now).is_some());
         assert_eq!(b.unavailable(&health, now), None);
-        assert!(place.is_some() && b.place().is_some());
+        assert!(place.is_some() && b.enter(Duration::ZERO).await.is_some());
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub(super) fn references(document: &Document, problems: &Problems) {
                 "a route's name must not contain `/`: that is a target",
             );
         }
+        for at in [&route.embedder, &route.shadow_target].into_iter().flatten() {
+            target(document, problems, at);
+        }
         for entry in &route.targets {
             if !document.routes.contains_key(&entry.to.value) {
                 target(document, problems, &entry.to);

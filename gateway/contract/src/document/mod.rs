@@ -11,12 +11,13 @@ mod problem;
 mod providers;
 mod reader;
 mod routes;
+mod strategies;
 mod tenants;
 mod values;
 mod world;
 
 pub use keys::{AwsKeyRef, KeyRef, ProviderKeyEntry};
-pub use node::{Control, Counters, CountersBackend, Server, Telemetry, UsageSink};
+pub use node::{Control, Counters, CountersBackend, Embedder, Server, Telemetry, UsageSink};
 pub use price_book::read_price_book;
 pub use prices::price_to_json;
 pub use problem::Problem;
@@ -40,6 +41,8 @@ pub struct Document {
     pub usage: UsageSink,
     /// `[telemetry]`.
     pub telemetry: Telemetry,
+    /// `[embedder]`.
+    pub embedder: Option<Embedder>,
     /// `[control]`.
     pub control: Option<Control>,
     /// `[providers.NAME]`.
@@ -104,7 +107,7 @@ impl Document {
     fn read(root: &Section) -> Self {
         let inline = root.bool("allow_inline_secrets").unwrap_or(false);
         root.allow_inline_secrets(inline);
-        for table in ["guards", "label_routes", "embedder"] {
+        for table in ["guards", "label_routes"] {
             root.not_yet(table);
         }
         let document = Self {
@@ -112,6 +115,7 @@ impl Document {
             counters: root.section("counters").map(node::counters).unwrap_or_default(),
             usage: root.section("usage").map(node::usage).unwrap_or_default(),
             telemetry: root.section("telemetry").map(node::telemetry).unwrap_or_default(),
+            embedder: root.section("embedder").and_then(node::embedder),
             control: root.section("control").map(node::control),
             providers: root.named("providers", providers::provider),
             models: root.named("models", providers::model),

@@ -106,6 +106,21 @@ pub struct Control {
     pub snapshot: Option<PathBuf>,
 }
 
+/// `[embedder]`: the node's own model for routes by meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Embedder {
+    /// The folder with model.safetensors, tokenizer.json and config.json.
+    pub path: PathBuf,
+    /// How many prompts are turned into vectors at once; each takes a core.
+    pub max_concurrent: usize,
+}
+
+pub(super) fn embedder(table: Section) -> Option<Embedder> {
+    let max_concurrent = table.number("max_concurrent", 1, 512).map_or(1, |number| number as usize);
+    let path = table.required("path")?.string()?;
+    Some(Embedder { path: path.into(), max_concurrent })
+}
+
 pub(super) fn server(table: Section) -> Server {
     let default = Server::default();
     Server {

@@ -262,20 +262,28 @@ impl<'d> Item<'d> {
         }
     }
 
-    /// A number between zero and one, or another upper bound.
+    /// A number above zero and at most `max`.
     pub(super) fn ratio(&self, max: f64) -> Option<f64> {
+        let within = |number: &f64| *number > 0.0 && *number <= max;
+        self.real(within, &format!("must be above 0 and at most {max}"))
+    }
+
+    /// A number from zero to `max`.
+    pub(super) fn share(&self, max: f64) -> Option<f64> {
+        self.real(|number| (0.0..=max).contains(number), &format!("must be from 0 to {max}"))
+    }
+
+    fn real(&self, within: impl Fn(&f64) -> bool, otherwise: &str) -> Option<f64> {
         let text = match self.value {
             DeValue::Float(float) => float.as_str().to_owned(),
             DeValue::Integer(integer) => integer.as_str().to_owned(),
             _ => return self.wrong("a number"),
         };
-        match text.parse::<f64>() {
-            Ok(number) if number > 0.0 && number <= max => Some(number),
-            _ => {
-                self.complain(format!("must be above 0 and at most {max}"));
-                None
-            }
+        let number = text.parse::<f64>().ok().filter(within);
+        if number.is_none() {
+            self.complain(otherwise);
         }
+        number
     }
 
     pub(super) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {

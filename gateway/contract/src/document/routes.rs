@@ -4,13 +4,14 @@ use super::{
     At,
     providers::trust,
     reader::{Item, Section},
+    strategies,
     values::DocDuration,
 };
 use crate::{
     money::NanoUsd,
     pricing::Rates,
     provider::Trust,
-    route::{BreakerSettings, FailureClass, Sticky, Strategy, Timeouts},
+    route::{BreakerSettings, FailureClass, Hedge, HedgeAfter, Shadow, Strategy, Target, Timeouts},
 };
 use std::{collections::BTreeSet, time::Duration};
 
@@ -35,6 +36,14 @@ pub struct RouteEntry {
     pub require_parameters: bool,
     /// A parameter that a target cannot honour is left out.
     pub drop_unsupported: bool,
+    /// Whether a second target is started beside a slow first.
+    pub hedge: Option<Hedge>,
+    /// Who gets a copy of some requests, as written.
+    pub shadow_target: Option<At<String>>,
+    /// Who gets a copy of some requests.
+    pub shadow: Option<Shadow>,
+    /// The target that turns prompts into vectors, if it is not the node itself.
+    pub embedder: Option<At<String>>,
     /// Where it stands.
     pub place: At<()>,
 }
@@ -53,29 +62,16 @@ pub struct RouteTargetEntry {
 }
 
 pub(super) fn route(table: Section) -> RouteEntry {
-    for key in [
-        "hedge",
-        "cache",
-        "weights",
-        "shadow",
-        "embedder",
-        "embed_timeout",
-        "threshold",
-        "intents",
-        "rules",
-        "default",
-    ] {
-        table.not_yet(key);
-    }
-    let strategy = strategy(&table);
-    let weighted = matches!(strategy, Strategy::Weighted { .. });
-    let targets = table.item("targets").map(|item| targets(&item, weighted));
-    if targets.as_ref().is_none_or(Vec::is_empty) {
-        table.complain("`targets` is missing: list at least one { use = \"provider/model\" }");
-    }
+    table.not_yet("cache");
+    let strategy = strategies::strategy(&table);
+    let embedder = match &strategy.strategy {
+        Strategy::Semantic(_) => table.string_at("embedder").filter(|at| at.value != "local"),
+        _ => None,
+    };
+    let shadow = table.section("shadow").map(shadow);
     RouteEntry {
-        strategy,
-        targets: targets.unwrap_or_default(),
+        strategy: strategy.strategy,
+        targets: strategy.targets,
         timeouts: table.section("timeouts").map(timeouts).unwrap_or_default(),
         fallback_on: table
             .item("fallback_on")
@@ -85,74 +81,29 @@ pub(super) fn route(table: Section) -> RouteEntry {
         require_trust: trust(&table, "require_trust"),
         require_parameters: table.bool("require_parameters").unwrap_or(false),
         drop_unsupported: table.bool("drop_unsupported").unwrap_or(false),
+        hedge: table.section("hedge").map(hedge),
+        shadow_target: shadow.as_ref().and_then(|(at, _)| at.clone()),
+        shadow: shadow.and_then(|(_, shadow)| shadow),
+        embedder,
         place: table.place(),
     }
 }
 
-fn strategy(table: &Section) -> Strategy {
-    let sticky = table.item("sticky");
-    let Some(item) = table.item("strategy") else {
-        if let Some(sticky) = sticky {
-            sticky.complain("only a route with strategy = \"weighted\" can be sticky");
-        }
-        return Strategy::Fallback;
-    };
-    match item.string().as_deref() {
-        Some("weighted") => {
-            return Strategy::Weighted {
-                sticky: sticky.map_or(Sticky::None, |item| stickiness(&item)),
-            };
-        }
-        Some("fallback") | None => {}
-        Some(
-            name @ ("cheapest" | "fastest" | "healthiest" | "balanced" | "semantic" | "rules"),
-        ) => {
-            item.complain(format!("strategy \"{name}\" is not available in this version; available: fallback, weighted"));
-        }
-        Some(_) => item.complain("must be one of: fallback, weighted"),
-    }
-    if let Some(sticky) = sticky {
-        sticky.complain("only a route with strategy = \"weighted\" can be sticky");
-    }
-    Strategy::Fallback
+fn hedge(table: Section) -> Hedge {
+    let after = table.item("after").and_then(|item| match item.string()?.as_str() {
+        "p95" => Some(HedgeAfter::P95),
+        _ => item.parsed::<DocDuration>().map(|delay| HedgeAfter::Delay(delay.0)),
+    });
+    let budget = table.item("budget").and_then(|item| item.ratio(1.0));
+    Hedge { after: after.unwrap_or(HedgeAfter::P95), budget: budget.unwrap_or(Hedge::BUDGET) }
 }
 
-fn stickiness(item: &Item) -> Sticky {
-    match item.string().as_deref() {
-        Some("none") | None => Sticky::None,
-        Some("user") => Sticky::User,
-        Some("api_key") => Sticky::ApiKey,
-        Some(text) => match text.strip_prefix("metadata.") {
-            Some(name) if !name.is_empty() => Sticky::Metadata(name.to_owned()),
-            _ => {
-                item.complain("must be one of: none, user, api_key, metadata.NAME");
-                Sticky::None
-            }
-        },
-    }
-}
-
-fn targets(item: &Item, weighted: bool) -> Vec<RouteTargetEntry> {
-    let mut all = Vec::new();
-    for entry in item.items() {
-        let Some(table) = entry.section() else { continue };
-        let Some(to) = table.required("use") else { continue };
-        let weight = table.item("weight");
-        if !weighted && let Some(weight) = &weight {
-            weight.complain("only a route with strategy = \"weighted\" has weights");
-        }
-        let Some(name) = to.string() else { continue };
-        all.push(RouteTargetEntry {
-            to: to.at(name),
-            weight: weight.and_then(|item| item.number(0, 1_000_000)).unwrap_or(1) as u32,
-            retries: table.number("retries", 0, 10).unwrap_or(0) as u32,
-            first_byte: table.parsed::<DocDuration>("first_byte").map(|d| d.0),
-        });
-    }
-    if weighted && !all.is_empty() && all.iter().all(|target| target.weight == 0) {
-        item.complain("at least one target must have a weight above 0");
-    }
-    all
+fn shadow(table: Section) -> (Option<At<String>>, Option<Shadow>) {
+    let Some(item) = table.required("use") else { return (None, None) };
+    let at = item.string().map(|name| item.at(name));
+    let percent = table.item("percent").and_then(|item| item.ratio(100.0)).unwrap_or(100.0);
+    let target = at.as_ref().and_then(|at| Target::parse(&at.value));
+    (at, target.map(|target| Shadow { target, percent }))
 }
 
 fn timeouts(table: Section) -> Timeouts {

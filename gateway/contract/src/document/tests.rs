@@ -149,11 +149,102 @@ fn routes_that_lead_back_to_themselves_are_refused() {
 
 #[test]
 fn what_this_version_cannot_do_is_refused_and_not_ignored() {
-    let text = "[guards.pii]\naction=\"block\"\n[routes.a]\nstrategy=\"cheapest\"\ntargets=[{use=\"p/m\"}]\n\
+    let text = "[guards.pii]\naction=\"block\"\n[routes.a]\ncache={}\ntargets=[{use=\"p/m\"}]\n\
                 [providers.p]\nkind=\"openai\"\n";
     let found = problems(text).join("\n");
     assert!(found.contains("guards: not available in this version"), "{found}");
-    assert!(found.contains("strategy \"cheapest\" is not available"), "{found}");
+}
+
+const ROUTES: &str = r#"
+[providers.p]
+kind = "openai"
+[routes.support]
+targets = [{ use = "p/a", first_byte = "2s" }, { use = "p/b", retries = 1 }]
+hedge = { after = "p95", budget = 0.05 }
+shadow = { use = "p/c", percent = 2 }
+[routes.balanced]
+strategy = "balanced"
+weights = { cost = 1.0, latency = 0, errors = 2 }
+targets = [{ use = "p/a" }, { use = "support" }]
+[routes.smart]
+strategy = "semantic"
+embedder = "p/embed"
+embed_timeout = "200ms"
+default = "support"
+[[routes.smart.intents]]
+name = "legal"
+examples = ["review this NDA", "is this clause enforceable"]
+use = "p/legal"
+[routes.regulated]
+strategy = "rules"
+rules = [
+  { when = "request.labels.exists(l, l == 'pii')", use = "p/own" },
+  { when = "metadata.tier == 'free'", use = "smart" },
+]
+default = "support"
+[embedder]
+path = "/var/lib/tollgate/minilm-l6"
+max_concurrent = 2
+"#;
+
+#[test]
+fn every_strategy_can_be_written() {
+    let document = read(ROUTES).unwrap();
+    let names = document.routes.values().map(|route| route.strategy.name());
+    assert_eq!(names.collect::<Vec<_>>(), ["balanced", "rules", "semantic", "fallback"]);
+    let crate::route::Strategy::Semantic(smart) = &document.routes["smart"].strategy else {
+        panic!("{:?}", document.routes["smart"].strategy)
+    };
+    assert_eq!((smart.threshold, smart.embed_timeout.as_millis()), (0.45, 200));
+    assert_eq!(document.routes["smart"].targets[1].to.value, "support");
+    assert_eq!(document.embedder.unwrap().max_concurrent, 2);
+}
+
+#[test]
+fn mistakes_in_strategies_are_named() {
+    let head = "[providers.p]\nkind=\"openai\"\n[routes.a]\n";
+    let cases = [
+        (
+            "strategy=\"best\"\ntargets=[{use=\"p/m\"}]",
+            "must be one of: fallback, weighted, cheapest",
+        ),
+        (
+            "targets=[{use=\"p/m\"}]\nsticky=\"user\"",
+            "only a route with strategy = \"weighted\" has this",
+        ),
+        (
+            "targets=[{use=\"p/m\"}]\ndefault=\"p/m\"",
+            "strategy = \"semantic\" or \"rules\" has this",
+        ),
+        ("strategy=\"rules\"\ndefault=\"p/m\"", "`rules` is missing"),
+        (
+            "strategy=\"rules\"\nrules=[{when=\"reqest.stream\",use=\"p/m\"}]",
+            "there is no \"reqest\" here",
+        ),
+        ("strategy=\"rules\"\nrules=[{when=\"1 +\",use=\"p/m\"}]", "this is no CEL expression"),
+        ("strategy=\"rules\"\nrules=[{when=\"true\",use=\"x/m\"}]", "there is no provider \"x\""),
+        (
+            "strategy=\"rules\"\nrules=[{when=\"true\",use=\"a\"}]",
+            "this route leads back to itself",
+        ),
+        ("strategy=\"rules\"\ntargets=[{use=\"p/m\"}]\nrules=[]", "names its targets in `rules`"),
+        ("strategy=\"semantic\"\nintents=[{name=\"x\",use=\"p/m\"}]", "`examples` is missing"),
+        (
+            "strategy=\"semantic\"\nintents=[{name=\"x\",examples=[\"e\"],use=\"p/m\"}]",
+            "`default` is missing",
+        ),
+        ("strategy=\"semantic\"\nembedder=\"x/e\"\ndefault=\"p/m\"", "there is no provider \"x\""),
+        ("targets=[{use=\"p/m\"}]\nhedge={after=\"soon\"}", "hedge.after"),
+        ("targets=[{use=\"p/m\"}]\nshadow={percent=2}", "shadow"),
+        (
+            "strategy=\"balanced\"\nweights={cost=0,latency=0,errors=0}\ntargets=[{use=\"p/m\"}]",
+            "at least one weight",
+        ),
+    ];
+    for (text, expected) in cases {
+        let found = problems(&format!("{head}{text}\n")).join("\n");
+        assert!(found.contains(expected), "{text}: missing {expected:?} in\n{found}");
+    }
 }
 
 proptest::proptest! {

@@ -226,6 +226,8 @@ fn route(id: RouteId, entry: &super::RouteEntry, document: &Document) -> Route {
         require_parameters: entry.require_parameters,
         drop_unsupported: entry.drop_unsupported,
         require_trust: entry.require_trust,
+        hedge: entry.hedge,
+        shadow: entry.shadow.clone(),
     }
 }
 
