@@ -45,6 +45,8 @@ pub struct Flight {
     pub hold: Option<Hold>,
     /// What was used so far.
     pub meter: Meter,
+    /// Whether the app wants the decision in the head of its answer.
+    pub trace: bool,
     /// Which of the attempts serves the request.
     pub serving: Option<usize>,
     /// Time spent waiting for the provider, in microseconds.
@@ -87,6 +89,7 @@ impl Flight {
             traceparent: None,
             hold: None,
             meter: Meter::default(),
+            trace: false,
             serving: None,
             upstream_us: 0,
             ended: false,

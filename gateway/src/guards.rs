@@ -5,7 +5,7 @@ use crate::{error::GatewayError, formats::facts::Request};
 use tollgate_contract::world::Tenant;
 
 /// A request that passed its tenant's guards.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Inspected(Request);
 
 impl Inspected {

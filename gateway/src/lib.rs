@@ -2,6 +2,7 @@
 //! process up, what comes after it is what the pipeline calls.
 
 pub mod api;
+pub mod aside;
 pub mod auth;
 pub mod body;
 pub mod counters;
@@ -11,9 +12,11 @@ pub mod failure;
 pub mod flight;
 pub mod guards;
 pub mod kept;
+pub mod meaning;
 pub mod meter;
 pub mod passage;
 pub mod pipeline;
+pub mod planning;
 pub mod relay;
 pub mod reserve;
 pub mod responses;

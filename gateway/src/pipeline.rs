@@ -2,25 +2,28 @@
 //! function; read [`serve`] first.
 
 use crate::{
+    aside::Shadowing,
     auth, body,
-    counters::{DeniedBy, Hold, Refusal},
     dispatch::Whole,
     error::GatewayError,
     failure,
     flight::{Flight, micros},
     formats::{
         self,
+        conversation::Conversation,
         facts::{Api, Request, RequestHead},
         media,
         mistake::Mistake,
     },
-    guards,
+    guards::{self, Inspected},
     kept::Owner,
+    meaning,
     meter::Meter,
+    planning::Asking,
     relay::{Source, relay},
-    reserve::{Reservation, affordable_output, budgets_of, limits_of},
+    reserve::{Reservation, budgets_of, hold},
     responses::{self, Continued, Keeper},
-    routing::{self, Plan, Question, Requested, TargetFacts, View},
+    routing::{self, Plan, Requested},
     state::{Current, Worker},
     tell,
     upstream::{
@@ -35,18 +38,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use std::{
     cell::OnceCell,
-    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
-use tollgate_contract::{
-    budget::Budget,
-    ids::{MemberId, RouteId, TeamId},
-    route::{BreakerSettings, Target},
-    rule::Seen,
-    usage::Usage,
-    world::{ApiKey, Unpriced},
-};
+use tollgate_contract::{budget::Budget, usage::Usage, world::ApiKey};
 
 /// What came in, beside the body.
 pub struct Incoming<'r> {
@@ -62,7 +57,7 @@ pub struct Incoming<'r> {
 
 /// Serves a request from its authentication to its answer.
 pub async fn serve(
-    worker: &Worker,
+    worker: &web::Data<Worker>,
     api: Api,
     incoming: Incoming<'_>,
     mut payload: web::Payload,
@@ -93,33 +88,46 @@ pub async fn serve(
     // Boxed for the same reason: what waits for a provider is large.
     let call = Box::pin(call(worker, &current, &key, api, &incoming, &mut payload, &mut flight));
     match call.await {
-        Ok(called) => deliver(worker, called, flight).await,
+        Ok(Some(called)) => deliver(worker, called, flight).await,
+        Ok(None) => {
+            let told = tell::decision(&flight);
+            flight.end(200, None);
+            told
+        }
         Err(error) => {
             let id = flight.event.id.clone();
+            let mut told = tell::error(&error, api.shape(), Some(&id));
+            tell::trace_of(&flight, told.headers_mut());
             flight.end(error.status.as_u16(), Some(error.code.to_string()));
-            body::answered_early(tell::error(&error, api.shape(), Some(&id)), payload)
+            body::answered_early(told, payload)
         }
     }
 }
 
 /// A request that got an answer.
-struct Called {
-    keeper: Option<Keeper>,
-    reservation: Reservation,
-    served: Served,
+pub struct Called {
+    /// Who keeps the answer, if somebody does.
+    pub keeper: Option<Keeper>,
+    /// What was reserved.
+    pub reservation: Reservation,
+    /// The answer.
+    pub served: Served,
+    /// The copy to make once the answer is on its way.
+    pub shadow: Option<Shadowing>,
 }
 
-/// Everything up to the first byte of an answer.
+/// Everything up to the first byte of an answer; `None` after a dry run.
 async fn call(
-    worker: &Worker,
+    worker: &web::Data<Worker>,
     current: &Current,
     key: &Arc<ApiKey>,
     api: Api,
     incoming: &Incoming<'_>,
     payload: &mut web::Payload,
     flight: &mut Flight,
-) -> Result<Called, GatewayError> {
+) -> Result<Option<Called>, GatewayError> {
     let options = tell::Options::read(incoming.http)?;
+    flight.trace = options.trace;
     flight.event.metadata = options.metadata.clone();
     let body = body::read(incoming.http, payload, worker.state.max_body).await?;
     let mut request = understand(api, incoming.head.clone(), body)?;
@@ -136,27 +144,72 @@ async fn call(
     flight.event.stream = request.facts.stream;
     let inspected = guards::inspect(&key.tenant, request)?;
     flight.timed("understand", incoming.started);
-
-    let planned = Instant::now();
     let requested = routing::resolve(key, &inspected.request().facts.model)?;
-    if let Requested::Route(route) = &requested {
+    let asked =
+        Asked { key, inspected: &inspected, conversation: &conversation, continued, requested };
+    let budgets = budgets_of(key);
+    let plan = planned(worker, current, &asked, &options, &budgets, flight).await;
+    if options.dry_run {
+        return Ok(None);
+    }
+    let shadow = Shadowing::of(worker, &asked, plan.shadow.as_ref(), flight);
+    let (reservation, served) =
+        served(worker, current, &asked, options.timeout, (plan, &budgets), flight).await?;
+    let native = served.answered.native;
+    let keeper = Keeper::of(worker, owner, inspected.request(), &conversation, native);
+    Ok(Some(Called { reservation, served, keeper, shadow }))
+}
+
+/// A request that is understood, inspected and allowed.
+pub struct Asked<'a> {
+    /// Whose.
+    pub key: &'a Arc<ApiKey>,
+    /// The request.
+    pub inspected: &'a Inspected,
+    /// The same in the internal form, made when it is first needed.
+    pub conversation: &'a OnceCell<Arc<Conversation>>,
+    /// What it goes on from.
+    pub continued: Continued,
+    /// What its `model` names.
+    pub requested: Requested,
+}
+
+/// Plans, and writes the plan down.
+pub async fn planned(
+    worker: &web::Data<Worker>,
+    current: &Current,
+    asked: &Asked<'_>,
+    options: &tell::Options,
+    budgets: &[Arc<Budget>],
+    flight: &mut Flight,
+) -> Plan {
+    let since = Instant::now();
+    let request = asked.inspected.request();
+    if let Requested::Route(route) = &asked.requested {
         flight.through(Some(route.id.clone()));
     }
-    let budgets = budgets_of(key);
-    let mut plan = make_plan(
-        worker,
-        current,
-        key,
-        inspected.request(),
-        &requested,
-        &options.metadata,
-        &budgets,
-    );
-    flight.event.decision = Some(plan.decision(&inspected.request().facts));
-    flight.timed("plan", planned);
+    let meanings = meaning::of(worker, asked, &flight.event.id).await;
+    let asking =
+        Asking { worker, current, key: asked.key, request, metadata: &options.metadata, budgets };
+    let plan = asking.plan(&asked.requested, &meanings);
+    flight.event.decision = Some(plan.decision(&request.facts));
+    flight.timed("plan", since);
+    plan
+}
 
+/// Reserves and calls.
+pub async fn served(
+    worker: &Worker,
+    current: &Current,
+    asked: &Asked<'_>,
+    timeout: Option<Duration>,
+    (mut plan, budgets): (Plan, &[Arc<Budget>]),
+    flight: &mut Flight,
+) -> Result<(Reservation, Served), GatewayError> {
+    let Asked { key, inspected, conversation, continued, .. } = asked;
+    let request = inspected.request();
     let held = Instant::now();
-    let reservation = hold(worker, key, inspected.request(), &mut plan, &budgets, flight).await?;
+    let reservation = hold(worker, key, request, &mut plan, budgets, flight).await?;
     flight.timed("hold", held);
 
     let called = Instant::now();
@@ -164,179 +217,41 @@ async fn call(
         let mut cut = worker.state.cut.clone();
         let sending = Sending {
             clients: &worker.clients,
-            request: &inspected,
-            conversation: &conversation,
-            continued,
+            request: inspected,
+            conversation,
+            continued: *continued,
             inlined: OnceCell::new(),
             id: flight.event.id.clone(),
             created: flight.at.as_second(),
             max_output: reservation.max_output_to_send,
-            output_upper: reservation.output_upper(inspected.request()),
+            output_upper: reservation.output_upper(request),
         };
         let mut walk = Walk {
             caller: &sending,
             health: &worker.state.health,
             targets: &current.targets,
             upstreams: &key.tenant.upstreams,
-            started: incoming.started.into(),
-            timeout: options.timeout,
+            started: flight.started.into(),
+            timeout,
             attempts: &mut flight.event.attempts,
             meter: &mut flight.meter,
         };
         tokio::select! {
             biased;
-            served = walk.run(&plan) => served.map_err(|failures| failure::all_failed(&failures, &plan, api.shape())),
+            served = walk.run(&plan) => served.map_err(|failures| failure::all_failed(&failures, &plan, request.api.shape())),
             _ = cut.wait_for(|cut| *cut) => Err(GatewayError::shutdown()),
         }
     };
     flight.upstream_us = micros(called);
-    let served = served?;
-    let native = served.answered.native;
-    let keeper = Keeper::of(worker, owner, inspected.request(), &conversation, native);
-    Ok(Called { reservation, served, keeper })
-}
-
-fn make_plan(
-    worker: &Worker,
-    current: &Current,
-    key: &ApiKey,
-    request: &Request,
-    requested: &Requested,
-    metadata: &BTreeMap<String, String>,
-    budgets: &[Arc<Budget>],
-) -> Plan {
-    struct Now<'n> {
-        worker: &'n Worker,
-        current: &'n Current,
-        key: &'n ApiKey,
-        budgets: &'n [Arc<Budget>],
-    }
-    impl View for Now<'_> {
-        fn of(&self, target: &Target, _: BreakerSettings) -> TargetFacts {
-            let health = &self.worker.state.health;
-            let now = Instant::now();
-            let state = self.current.targets.get(health, &self.key.tenant.upstreams, target);
-            let provider = self.key.tenant.upstreams.providers.get(target.provider());
-            let counts = |budget: &Arc<Budget>| {
-                provider.is_some_and(|provider| {
-                    budget.scope.covers_target(&provider.id, target.as_str())
-                })
-            };
-            TargetFacts {
-                limited_for: state
-                    .as_ref()
-                    .map_or(Duration::ZERO, |state| state.limited_for(health)),
-                figures: state.as_ref().map(|state| state.figures(now)).unwrap_or_default(),
-                unavailable: state.and_then(|state| state.unavailable(health, now)),
-                budgeted: self.budgets.iter().any(counts),
-            }
-        }
-
-        fn expected_output(&self, route: &RouteId) -> Option<u64> {
-            self.worker.state.health.mean_output(&self.key.tenant.id, route)
-        }
-    }
-    let question = Question {
-        api: request.api,
-        facts: &request.facts,
-        seen: seen(request, key, metadata),
-        meanings: &BTreeMap::new(),
-        upstreams: &key.tenant.upstreams,
-        unpriced_allowed: key.tenant.unpriced == Unpriced::Allow,
-    };
-    routing::plan(
-        requested,
-        &question,
-        &Now { worker, current, key, budgets },
-        &mut rand::random::<f64>,
-    )
-}
-
-/// What rules see of a request.
-fn seen<'s>(
-    request: &'s Request,
-    key: &'s ApiKey,
-    metadata: &'s BTreeMap<String, String>,
-) -> Seen<'s> {
-    let facts = &request.facts;
-    Seen {
-        model: &facts.model,
-        api: request.api.name(),
-        stream: facts.stream,
-        input_tokens: facts.input_estimate(),
-        max_output: facts.max_output.unwrap_or(0),
-        tools: facts.tools,
-        vision: facts.vision,
-        json_schema: facts.json_schema,
-        user: facts.user.as_deref().unwrap_or_default(),
-        labels: &[],
-        metadata: metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-        tenant: key.tenant.id.as_str(),
-        team: key.team.as_ref().map_or("", TeamId::as_str),
-        member: key.member.as_ref().map_or("", MemberId::as_str),
-        api_key: key.id.as_str(),
-    }
-}
-
-/// Reserves what the request can cost. Near the end of a budget the answer is made as short as can be afforded, and
-/// targets whose own budget is used up leave the plan.
-async fn hold(
-    worker: &Worker,
-    key: &Arc<ApiKey>,
-    request: &Request,
-    plan: &mut Plan,
-    budgets: &[Arc<Budget>],
-    flight: &mut Flight,
-) -> Result<Reservation, GatewayError> {
-    let mut reservation = Reservation::of(request, plan);
-    loop {
-        if plan.steps.is_empty() {
-            return Err(failure::nowhere_to_go(plan));
-        }
-        let Some(limits) = limits_of(worker, key, request, plan, budgets, &mut reservation) else {
-            return Ok(reservation);
-        };
-        let hold_request = reservation.hold_request(worker, flight, key, plan, request, limits);
-        match worker.counters.hold(hold_request).await {
-            Ok(hold) => {
-                keep(worker, flight, hold);
-                return Ok(reservation);
-            }
-            Err(refusal) => {
-                worker
-                    .state
-                    .telemetry
-                    .metrics
-                    .hold_refused(matches!(refusal, Refusal::Unavailable));
-                let Refusal::Denied(denial) = refusal else {
-                    return Err(failure::refused(refusal));
-                };
-                let DeniedBy::Budget(state) = &denial.by else {
-                    return Err(GatewayError::denied(denial));
-                };
-                if let Some(shorter) = affordable_output(state, plan, request, &reservation) {
-                    reservation.clamp(shorter);
-                } else if !reservation.leave_out(plan, key, &state.budget) {
-                    return Err(GatewayError::denied(denial));
-                }
-                reservation.tries += 1;
-                // A denied hold id was not written, so it can be asked for again.
-                if reservation.tries > Reservation::MOST_TRIES {
-                    return Err(GatewayError::denied(denial));
-                }
-            }
-        }
-    }
-}
-
-fn keep(worker: &Worker, flight: &mut Flight, hold: Hold) {
-    worker.state.telemetry.metrics.hold_granted();
-    flight.hold = Some(hold);
+    Ok((reservation, served?))
 }
 
 /// Hands the answer to the app and the numbers to the meter.
-async fn deliver(worker: &Worker, called: Called, mut flight: Box<Flight>) -> HttpResponse {
-    let Called { reservation, served, keeper } = called;
+pub async fn deliver(worker: &Worker, called: Called, mut flight: Box<Flight>) -> HttpResponse {
+    let Called { reservation, served, keeper, shadow } = called;
+    if let Some(shadow) = shadow {
+        shadow.begin();
+    }
     flight.serving = Some(served.attempt);
     let output_tokens = match &served.answered.body {
         AnswerBody::Plain(whole) => {

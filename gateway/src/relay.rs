@@ -166,7 +166,7 @@ impl Relay {
     /// Notes how the stream stands; gives back what the app gets.
     fn told(&mut self, taken: Taken) -> Bytes {
         match taken.flow {
-            Flow::Waiting | Flow::Going => self.flight.report_progress(),
+            Flow::Waiting | Flow::Opening | Flow::Going => self.flight.report_progress(),
             Flow::Done => {
                 self.done = true;
                 self.good();

@@ -1,7 +1,9 @@
 //! How much a request reserves: the most that it can cost on any target of its plan, and what its key's limits count.
 
 use crate::{
-    counters::{BudgetState, HoldRequest, LimitRequest, RateKind},
+    counters::{BudgetState, DeniedBy, HoldRequest, LimitRequest, RateKind, Refusal},
+    error::GatewayError,
+    failure,
     flight::Flight,
     formats::facts::Request,
     routing::{Plan, Step},
@@ -115,6 +117,58 @@ impl Reservation {
             limits,
             stub: stub(worker, flight, request.facts.input_estimate()),
             input_cost: input_cost.unwrap_or(NanoUsd::ZERO),
+        }
+    }
+}
+
+/// Reserves what the request can cost. Near the end of a budget the answer is made as short as can be afforded, and
+/// targets whose own budget is used up leave the plan.
+pub async fn hold(
+    worker: &Worker,
+    key: &Arc<ApiKey>,
+    request: &Request,
+    plan: &mut Plan,
+    budgets: &[Arc<Budget>],
+    flight: &mut Flight,
+) -> Result<Reservation, GatewayError> {
+    let mut reservation = Reservation::of(request, plan);
+    loop {
+        if plan.steps.is_empty() {
+            return Err(failure::nowhere_to_go(plan));
+        }
+        let Some(limits) = limits_of(worker, key, request, plan, budgets, &mut reservation) else {
+            return Ok(reservation);
+        };
+        let hold_request = reservation.hold_request(worker, flight, key, plan, request, limits);
+        match worker.counters.hold(hold_request).await {
+            Ok(hold) => {
+                worker.state.telemetry.metrics.hold_granted();
+                flight.hold = Some(hold);
+                return Ok(reservation);
+            }
+            Err(refusal) => {
+                worker
+                    .state
+                    .telemetry
+                    .metrics
+                    .hold_refused(matches!(refusal, Refusal::Unavailable));
+                let Refusal::Denied(denial) = refusal else {
+                    return Err(failure::refused(refusal));
+                };
+                let DeniedBy::Budget(state) = &denial.by else {
+                    return Err(GatewayError::denied(denial));
+                };
+                if let Some(shorter) = affordable_output(state, plan, request, &reservation) {
+                    reservation.clamp(shorter);
+                } else if !reservation.leave_out(plan, key, &state.budget) {
+                    return Err(GatewayError::denied(denial));
+                }
+                reservation.tries += 1;
+                // A denied hold id was not written, so it can be asked for again.
+                if reservation.tries > Reservation::MOST_TRIES {
+                    return Err(GatewayError::denied(denial));
+                }
+            }
         }
     }
 }

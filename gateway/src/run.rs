@@ -3,6 +3,7 @@
 use crate::{
     counters::{Backend, CountersConfig, Shared},
     kept::Kept,
+    meaning::Vectors,
     server::{
         self,
         admin::{AdminState, LinkReport, Readiness},
@@ -327,6 +328,7 @@ fn state(
         usage,
         telemetry,
         link,
+        vectors: Vectors::default(),
         max_body: document.server.max_body,
         cut,
     })

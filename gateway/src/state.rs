@@ -3,13 +3,14 @@
 use crate::{
     counters::{Counters, Shared},
     kept::Kept,
+    meaning::Vectors,
     telemetry::Telemetry,
     upstream::{client::Clients, health::Health, targets::Targets},
     usage::UsageSinks,
     world::Link,
 };
 use arc_swap::ArcSwap;
-use std::{collections::HashSet, sync::Arc};
+use std::{cell::Cell, collections::HashSet, sync::Arc};
 use tollgate_contract::{
     budget::OnOutage,
     world::{Tenant, World},
@@ -35,6 +36,8 @@ pub struct State {
     pub link: Option<Arc<Link>>,
     /// Answers that apps may come back to.
     pub kept: Kept,
+    /// Vectors of texts, for routes by meaning.
+    pub vectors: Vectors,
     /// The largest body in bytes.
     pub max_body: usize,
     /// Tells streams that time is up.
@@ -71,11 +74,18 @@ pub struct Worker {
     pub counters: Counters,
     /// The worker's own connections to providers.
     pub clients: Clients,
+    /// Copies of requests that are under way.
+    pub copies: Cell<usize>,
 }
 
 impl Worker {
     /// Makes a worker's state; runs on its thread.
     pub fn new(state: Arc<State>) -> Self {
-        Self { counters: Counters::new(state.counters.clone()), clients: Clients::default(), state }
+        Self {
+            counters: Counters::new(state.counters.clone()),
+            clients: Clients::default(),
+            copies: Cell::new(0),
+            state,
+        }
     }
 }

@@ -12,7 +12,7 @@ use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
-        header::{ContentType, HeaderName, HeaderValue},
+        header::{ContentType, HeaderMap, HeaderName, HeaderValue},
     },
 };
 use bytes::Bytes;
@@ -27,6 +27,10 @@ pub struct Options {
     pub metadata: BTreeMap<String, String>,
     /// `x-tollgate-timeout`.
     pub timeout: Option<Duration>,
+    /// `x-tollgate-trace`: the decision comes back in a header.
+    pub trace: bool,
+    /// `x-tollgate-dry-run`: the decision comes back instead of an answer, and nobody is called.
+    pub dry_run: bool,
 }
 
 impl Options {
@@ -39,8 +43,54 @@ impl Options {
         if let Some(text) = header(http, "x-tollgate-timeout") {
             options.timeout = Some(timeout(text)?);
         }
+        options.trace = flag(http, "x-tollgate-trace")?;
+        options.dry_run = flag(http, "x-tollgate-dry-run")?;
         Ok(options)
     }
+}
+
+fn flag(http: &HttpRequest, name: &str) -> Result<bool, GatewayError> {
+    match header(http, name) {
+        None | Some("0" | "false") => Ok(false),
+        Some("1" | "true") => Ok(true),
+        Some(_) => {
+            let message = format!("The header {name} must be 1 or 0.");
+            Err(GatewayError::invalid("invalid_header", None, message))
+        }
+    }
+}
+
+/// The decision and the attempts so far, as JSON.
+fn trace(flight: &Flight) -> serde_json::Value {
+    let event = &flight.event;
+    serde_json::json!({
+        "id": event.id,
+        "route": event.route,
+        "decision": event.decision,
+        "attempts": event.attempts,
+    })
+}
+
+/// Puts the decision into the head of an answer, if the app asked for it. One that is longer than heads may be is left
+/// out: the decision log has it.
+pub fn trace_of(flight: &Flight, headers: &mut HeaderMap) {
+    const MOST_BYTES: usize = 6 << 10;
+    if !flight.trace {
+        return;
+    }
+    let text = trace(flight).to_string();
+    let value = HeaderValue::from_bytes(text.as_bytes()).ok();
+    if let Some(value) = value.filter(|value| value.len() <= MOST_BYTES) {
+        headers.insert(HeaderName::from_static("x-tollgate-trace"), value);
+    }
+}
+
+/// The answer to a dry run: what would have been done, and why.
+pub fn decision(flight: &Flight) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(("x-request-id", flight.event.id.as_str()))
+        .insert_header(ContentType::json())
+        .body(trace(flight).to_string())
 }
 
 fn metadata(text: &str) -> Result<BTreeMap<String, String>, GatewayError> {
@@ -179,6 +229,11 @@ impl Head {
         }
         if let Some(hold) = &flight.hold {
             rate_headers(&mut response, &hold.rates);
+        }
+        let mut traced = HeaderMap::new();
+        trace_of(flight, &mut traced);
+        if let Some(value) = traced.get("x-tollgate-trace") {
+            response.insert_header(("x-tollgate-trace", value.clone()));
         }
         Self(response)
     }

@@ -14,6 +14,7 @@ mod formats;
 mod framing;
 mod lifecycle;
 mod metering;
+mod resilience;
 mod routes;
 mod start_up;
 mod telemetry;

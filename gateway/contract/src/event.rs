@@ -66,9 +66,28 @@ pub struct UsageEvent {
     pub timing_us: BTreeMap<String, u64>,
     /// Why it went where it went.
     pub decision: Option<Decision>,
-    /// The request that this one is a copy of, sent to another target for comparison.
+    /// What it was made for, if the gateway made it itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shadow_of: Option<String>,
+    pub beside: Option<Beside>,
+}
+
+/// The request that another one was made for by the gateway itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beside {
+    /// The id of the app's request.
+    pub request: String,
+    /// Why.
+    pub purpose: Purpose,
+}
+
+/// Why the gateway makes a request of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// A copy to another target, for comparison.
+    Shadow,
+    /// The prompt's vector, for a route by meaning.
+    Embedding,
 }
 
 /// One call of one target.

@@ -39,7 +39,7 @@ pub async fn azure(
 
 /// Runs a request through the pipeline.
 pub(super) async fn run(
-    worker: &Worker,
+    worker: &web::Data<Worker>,
     api: Api,
     http: &HttpRequest,
     head: RequestHead,

@@ -114,6 +114,6 @@ pub(super) fn event(id: HoldId, cost: i64) -> UsageEvent {
         attempts: Vec::new(),
         timing_us: BTreeMap::new(),
         decision: None,
-        shadow_of: None,
+        beside: None,
     }
 }

@@ -37,6 +37,8 @@ pub enum Flow {
     /// Nothing but comments came so far.
     #[default]
     Waiting,
+    /// It has begun, but brought nothing yet that an app would show: it can still go on to another target.
+    Opening,
     /// It goes on.
     Going,
     /// It is complete.

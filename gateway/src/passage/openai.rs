@@ -18,6 +18,8 @@ pub(super) struct Openai {
     include_usage: bool,
     /// Whether an event with data came.
     began: bool,
+    /// Something came that an app would show.
+    content: bool,
     /// Whether a choice has ended.
     finished: bool,
     done: bool,
@@ -26,7 +28,7 @@ pub(super) struct Openai {
 impl Openai {
     pub(super) fn new(include_usage: bool) -> Self {
         let splitter = Splitter::default();
-        Self { splitter, include_usage, began: false, finished: false, done: false }
+        Self { splitter, include_usage, began: false, content: false, finished: false, done: false }
     }
 
     pub(super) fn take(&mut self, bytes: Bytes, meter: &mut Meter) -> Taken {
@@ -101,10 +103,11 @@ impl Openai {
             }
             from_start += event.bytes.len();
         }
-        let flow = match (self.done, self.began) {
-            (true, _) => Flow::Done,
-            (false, true) => Flow::Going,
-            (false, false) => Flow::Waiting,
+        let flow = match (self.done, self.began, self.content) {
+            (true, ..) => Flow::Done,
+            (false, _, true) => Flow::Going,
+            (false, true, false) => Flow::Opening,
+            (false, false, false) => Flow::Waiting,
         };
         Taken { out: kept.map_or(piece, BytesMut::freeze), flow }
     }
@@ -118,6 +121,7 @@ impl Openai {
         }
         meter.refused |= reading.usage_refused;
         self.finished |= reading.finished;
+        self.content |= reading.content || reading.finished;
         !reading.only_usage
     }
 

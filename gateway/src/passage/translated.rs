@@ -22,6 +22,8 @@ pub(super) struct Translated {
     events: Vec<Event>,
     /// Whether the answer has begun.
     began: bool,
+    /// Something came that an app would show.
+    content: bool,
     over: bool,
 }
 
@@ -57,7 +59,7 @@ impl Translated {
     fn new(from: Format, kind: Option<ProviderKind>, out: Out) -> Self {
         let framing = Framing::of(from);
         let reader = reader(from, kind);
-        Self { framing, reader, out, events: Vec::new(), began: false, over: false }
+        Self { framing, reader, out, events: Vec::new(), began: false, content: false, over: false }
     }
 
     pub(super) fn take(&mut self, bytes: Bytes, meter: &mut Meter) -> Taken {
@@ -125,6 +127,10 @@ impl Translated {
         for mut event in std::mem::take(&mut self.events) {
             count(&event, meter);
             self.began |= !matches!(event, Event::Ping);
+            self.content |= !matches!(
+                event,
+                Event::Ping | Event::Start { .. } | Event::Usage(_) | Event::Fault(_)
+            );
             match &event {
                 Event::End => flow = Flow::Done,
                 Event::Fault(fault) => flow = broken(fault),
@@ -153,8 +159,8 @@ impl Translated {
                 _ => passed,
             },
         };
-        if flow == Flow::Going && !self.began {
-            flow = Flow::Waiting;
+        if flow == Flow::Going && !self.content {
+            flow = if self.began { Flow::Opening } else { Flow::Waiting };
         }
         Taken { out, flow }
     }

@@ -105,7 +105,7 @@ pub mod samples {
             ],
             timing_us: BTreeMap::from([("total".to_owned(), 901_000)]),
             decision: None,
-            shadow_of: None,
+            beside: None,
         }
     }
 }

@@ -27,6 +27,10 @@ const MAX_ERROR_BYTES: usize = 64 << 10;
 /// A plain answer that brings less than this in a span of `first_byte` has timed out.
 const MIN_PROGRESS_BYTES: usize = 64;
 
+/// Events without content are held back for so long at most: a model that thinks in silence shall not keep the app
+/// without a sign of life.
+const HOLD_BACK: Duration = Duration::from_secs(1);
+
 /// A call.
 pub struct Call<'c> {
     /// The client to send it with.
@@ -288,8 +292,9 @@ impl Call<'_> {
         Ok((first_byte_at.unwrap_or_else(Instant::now), bytes.freeze()))
     }
 
-    /// Reads a stream up to its first event with data. Comments and blank lines are no answer, so they do not count as
-    /// a first byte; an error or nonsense in that place can still go on to another target.
+    /// Reads a stream up to its first content. Comments and blank lines are no answer, so they do not count as a first
+    /// byte; events that bring nothing to show are held back for a while, because an error or nonsense in their place or
+    /// after them can still go on to another target.
     async fn first_events(
         &self,
         mut body: Incoming,
@@ -298,8 +303,11 @@ impl Call<'_> {
         meter: &mut Meter,
     ) -> Result<(Instant, AnswerBody), UpstreamError> {
         let mut held = BytesMut::new();
-        loop {
+        let mut first_byte_at = None;
+        let mut by = by;
+        let flow = loop {
             let frame = match timeout_at(by, body.frame()).await {
+                Err(_) if first_byte_at.is_some() => break Flow::Opening,
                 Err(_) => return Err(self.too_slow("first byte", by)),
                 Ok(None) => {
                     let taken = passage.finish(meter);
@@ -310,30 +318,31 @@ impl Call<'_> {
             };
             let Ok(data) = frame.into_data() else { continue };
             let taken = passage.take(data, meter);
+            held.extend_from_slice(&taken.out);
             match taken.flow {
                 Flow::Broken { code: "upstream_garbage", .. } => {
                     return Err(UpstreamError::Garbage);
                 }
                 Flow::Broken { message, .. } => return Err(UpstreamError::InBand(message)),
-                Flow::Waiting => {
-                    // A body that is no event stream never has a blank line or only lines without data.
-                    if held.len() + taken.out.len() > MAX_ERROR_BYTES {
-                        return Err(UpstreamError::Garbage);
+                // A body that is no event stream never has a blank line or only lines without data.
+                Flow::Waiting if held.len() > MAX_ERROR_BYTES => {
+                    return Err(UpstreamError::Garbage);
+                }
+                Flow::Waiting => {}
+                Flow::Opening if held.len() > MAX_ERROR_BYTES => break Flow::Going,
+                Flow::Opening => {
+                    if first_byte_at.is_none() {
+                        let now = Instant::now();
+                        first_byte_at = Some(now);
+                        by = self.deadline.min(now + HOLD_BACK);
                     }
-                    held.extend_from_slice(&taken.out);
                 }
-                Flow::Going | Flow::Done => {
-                    let out = if held.is_empty() {
-                        taken.out
-                    } else {
-                        held.extend_from_slice(&taken.out);
-                        held.freeze()
-                    };
-                    let first = Taken { out, flow: taken.flow };
-                    return Ok((Instant::now(), AnswerBody::Stream { first, rest: body, passage }));
-                }
+                flow @ (Flow::Going | Flow::Done) => break flow,
             }
-        }
+        };
+        let first = Taken { out: held.freeze(), flow };
+        let at = first_byte_at.unwrap_or_else(Instant::now);
+        Ok((at, AnswerBody::Stream { first, rest: body, passage }))
     }
 
     fn too_slow(&self, what: &'static str, by: Instant) -> UpstreamError {

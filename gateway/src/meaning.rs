@@ -1,0 +1,291 @@
+//! What routes by meaning know of a prompt: how near its vector is to those of each intent's examples.
+//!
+//! Vectors come from the node's own model or from a target that serves embeddings, and are remembered. A vector that does
+//! not come in time is not waited for: the route takes its default, and the vector may be there for the next request.
+
+use crate::{
+    aside::{self, Aside},
+    dispatch,
+    formats::conversation::Role,
+    pipeline::Asked,
+    routing::{Meaning, Requested},
+    state::Worker,
+};
+use actix_web::{body::to_bytes_limited, web};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tollgate_contract::{
+    event::{Beside, Purpose},
+    ids::RouteId,
+    route::{Hop, Route, Semantic, Strategy, Target},
+    world::ApiKey,
+};
+
+/// So many characters of a prompt are looked at.
+const MOST_CHARACTERS: usize = 2_000;
+/// So many vectors are remembered.
+const MOST_VECTORS: usize = 10_000;
+/// So many questions to embedders may be under way on a node.
+const MOST_UNDER_WAY: usize = 32;
+/// A question to an embedder ends after this, whoever still waits for it.
+const LONGEST: Duration = Duration::from_secs(10);
+/// The answer of an embedder may have this many bytes.
+const MOST_BYTES: usize = 32 << 20;
+
+/// A text's direction: of length one.
+pub type Vector = Arc<[f32]>;
+
+/// The vectors that a node remembers, and who makes new ones.
+#[derive(Default)]
+pub struct Vectors {
+    known: Mutex<HashMap<[u8; 32], Vector>>,
+    under_way: AtomicUsize,
+}
+
+impl Vectors {
+    fn get(&self, name: &[u8; 32]) -> Option<Vector> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn put(&self, name: [u8; 32], vector: Vector) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_VECTORS {
+            known.clear();
+        }
+        known.insert(name, vector);
+    }
+}
+
+/// What each route by meaning on the way of a request knows of its prompt.
+pub async fn of(
+    worker: &web::Data<Worker>,
+    asked: &Asked<'_>,
+    id: &str,
+) -> BTreeMap<RouteId, Meaning> {
+    let Requested::Route(route) = &asked.requested else { return BTreeMap::new() };
+    let routes = &asked.key.tenant.upstreams.routes;
+    let mut found = Vec::new();
+    by_meaning(route, &mut BTreeSet::new(), &|id| routes.get(id).cloned(), &mut found);
+    let mut all = BTreeMap::new();
+    if found.is_empty() {
+        return all;
+    }
+    let Some(prompt) = prompt_of(asked) else { return all };
+    for (id_of_route, semantic) in found {
+        let meaning = measure(worker, asked.key, &semantic, &prompt, id).await;
+        all.insert(id_of_route, meaning);
+    }
+    all
+}
+
+/// The routes by meaning that a route leads to, itself among them.
+fn by_meaning(
+    route: &Arc<Route>,
+    seen: &mut BTreeSet<RouteId>,
+    find: &dyn Fn(&RouteId) -> Option<Arc<Route>>,
+    found: &mut Vec<(RouteId, Arc<Semantic>)>,
+) {
+    if !seen.insert(route.id.clone()) {
+        return;
+    }
+    if let Strategy::Semantic(semantic) = &route.strategy {
+        found.push((route.id.clone(), semantic.clone()));
+    }
+    for entry in &route.targets {
+        if let Hop::Route(id) = &entry.to
+            && let Some(next) = find(id)
+        {
+            by_meaning(&next, seen, find, found);
+        }
+    }
+}
+
+/// The words of the user's last turn.
+fn prompt_of(asked: &Asked<'_>) -> Option<String> {
+    let conversation = match asked.conversation.get() {
+        Some(known) => known.clone(),
+        None => {
+            let read = Arc::new(dispatch::read(asked.inspected.request()).ok()?);
+            asked.conversation.get_or_init(|| read).clone()
+        }
+    };
+    let words = conversation.turns.iter().rev().filter(|turn| turn.role == Role::User).find_map(
+        |turn| {
+            let texts: Vec<&str> = turn.parts.iter().filter_map(|part| part.as_text()).collect();
+            let words = texts.join("\n");
+            (!words.trim().is_empty()).then_some(words)
+        },
+    )?;
+    Some(words.chars().take(MOST_CHARACTERS).collect())
+}
+
+async fn measure(
+    worker: &web::Data<Worker>,
+    key: &Arc<ApiKey>,
+    semantic: &Arc<Semantic>,
+    prompt: &str,
+    id: &str,
+) -> Meaning {
+    let wanted = async {
+        let mut texts = vec![prompt.to_owned()];
+        texts.extend(semantic.intents.iter().flat_map(|intent| intent.examples.iter().cloned()));
+        let embedder = Embedder { worker, key, target: semantic.embedder.as_ref(), id };
+        embedder.vectors(texts).await
+    };
+    let vectors = match tokio::time::timeout(semantic.embed_timeout, wanted).await {
+        Ok(Ok(vectors)) => vectors,
+        Ok(Err(why)) => return Meaning::Unknown(why),
+        Err(_) => {
+            let ms = semantic.embed_timeout.as_millis();
+            return Meaning::Unknown(format!("no vector within {ms} ms"));
+        }
+    };
+    let mut vectors = vectors.into_iter();
+    let Some(prompt) = vectors.next() else { return Meaning::Unknown("no vector".to_owned()) };
+    let nearest = semantic.intents.iter().map(|intent| {
+        let examples = vectors.by_ref().take(intent.examples.len());
+        examples.map(|example| cosine(&prompt, &example)).fold(-1.0, f64::max)
+    });
+    Meaning::Similarities(nearest.collect())
+}
+
+/// The cosine of the angle between two vectors of length one.
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    if a.len() != b.len() {
+        return -1.0;
+    }
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+}
+
+/// Who turns texts into vectors.
+struct Embedder<'e> {
+    worker: &'e web::Data<Worker>,
+    key: &'e Arc<ApiKey>,
+    target: Option<&'e Target>,
+    id: &'e str,
+}
+
+impl Embedder<'_> {
+    /// The vectors of texts, in their order. What is not remembered is asked for in one question, which goes on in the
+    /// background if nobody waits any more.
+    async fn vectors(&self, texts: Vec<String>) -> Result<Vec<Vector>, String> {
+        let Some(target) = self.target else {
+            return Err("this node has no [embedder]".to_owned());
+        };
+        let names: Vec<[u8; 32]> = texts.iter().map(|text| self.name(target, text)).collect();
+        let memory = &self.worker.state.vectors;
+        let mut missing: Vec<([u8; 32], String)> = names
+            .iter()
+            .zip(&texts)
+            .filter(|(name, _)| memory.get(name).is_none())
+            .map(|(name, text)| (*name, text.clone()))
+            .collect();
+        missing.sort();
+        missing.dedup();
+        if !missing.is_empty() {
+            self.ask(target.clone(), missing).await?;
+        }
+        let found: Option<Vec<Vector>> = names.iter().map(|name| memory.get(name)).collect();
+        found.ok_or_else(|| "the embedder left out a vector".to_owned())
+    }
+
+    /// What a vector is remembered by. A target's belong to its tenant alone.
+    fn name(&self, target: &Target, text: &str) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for part in [self.key.tenant.id.as_str(), target.as_str(), text] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
+    }
+
+    async fn ask(&self, target: Target, missing: Vec<([u8; 32], String)>) -> Result<(), String> {
+        let worker = self.worker.clone();
+        if worker.state.vectors.under_way.fetch_add(1, Relaxed) >= MOST_UNDER_WAY {
+            worker.state.vectors.under_way.fetch_sub(1, Relaxed);
+            return Err("the embedder is busy".to_owned());
+        }
+        let key = self.key.clone();
+        let beside = Beside { request: self.id.to_owned(), purpose: Purpose::Embedding };
+        let asked = actix_web::rt::spawn(async move {
+            let result = ask(&worker, key, target, beside, missing).await;
+            worker.state.vectors.under_way.fetch_sub(1, Relaxed);
+            result
+        });
+        asked.await.unwrap_or_else(|_| Err("the embedder could not be asked".to_owned()))
+    }
+}
+
+/// Asks a target for the vectors of texts and remembers them.
+async fn ask(
+    worker: &web::Data<Worker>,
+    key: Arc<ApiKey>,
+    target: Target,
+    beside: Beside,
+    missing: Vec<([u8; 32], String)>,
+) -> Result<(), String> {
+    let texts: Vec<&str> = missing.iter().map(|(_, text)| text.as_str()).collect();
+    let failed = |error: crate::error::GatewayError| format!("the embedder failed: {}", error.code);
+    let inspected = aside::embeddings(target.as_str(), &texts, &key).map_err(failed)?;
+    let aside = Aside {
+        worker: worker.clone(),
+        key,
+        inspected,
+        conversation: None,
+        target,
+        beside,
+        timeout: Some(LONGEST),
+    };
+    let answer = aside.run().await.map_err(failed)?;
+    let body = to_bytes_limited(answer.into_body(), MOST_BYTES).await;
+    let body = body.ok().and_then(Result::ok).ok_or("the embedder's answer broke off")?;
+    let answer: Embeddings =
+        serde_json::from_slice(&body).map_err(|_| "the embedder's answer is none".to_owned())?;
+    for one in answer.data {
+        if let Some((name, _)) = missing.get(one.index) {
+            worker.state.vectors.put(*name, normalised(one.embedding));
+        }
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Embeddings {
+    data: Vec<Embedding>,
+}
+
+#[derive(Deserialize)]
+struct Embedding {
+    index: usize,
+    embedding: Vec<f32>,
+}
+
+fn normalised(vector: Vec<f32>) -> Vector {
+    let length = vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+    if length <= 0.0 {
+        return vector.into();
+    }
+    vector.into_iter().map(|value| (f64::from(value) / length) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_are_compared_by_their_direction() {
+        let (a, b) = (normalised(vec![3.0, 4.0]), normalised(vec![6.0, 8.0]));
+        assert!((cosine(&a, &b) - 1.0).abs() < 1e-6);
+        assert!(cosine(&a, &normalised(vec![-4.0, 3.0])).abs() < 1e-6);
+        assert!((cosine(&a, &normalised(vec![1.0])) + 1.0).abs() < 1e-9, "another model's");
+        assert_eq!(normalised(vec![0.0, 0.0]).len(), 2);
+    }
+}
