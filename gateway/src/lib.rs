@@ -8,6 +8,7 @@ pub mod body;
 pub mod counters;
 pub mod dispatch;
 pub mod error;
+pub mod explain;
 pub mod failure;
 pub mod flight;
 pub mod guards;

@@ -2,8 +2,8 @@
 
 use clap::Parser;
 use gateway::{
-    run,
-    settings::{Cli, Command},
+    explain, run,
+    settings::{Cli, Command, RouteCommand},
 };
 use std::process::ExitCode;
 
@@ -14,6 +14,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Check { config }) => run::check(&config),
+        Some(Command::Route { command: RouteCommand::Explain(options) }) => {
+            explain::explain(&options)
+        }
         None => run::serve(cli.serve),
     };
     match result {

@@ -296,7 +296,8 @@ impl Watchers {
     }
 }
 
-fn state(
+/// The state of a process; it has no world yet.
+pub fn state(
     document: &Document,
     cut: watch::Receiver<bool>,
     connected: Option<(Arc<Link>, WrappingKey)>,
@@ -412,7 +413,7 @@ fn protect_memory() {
 }
 
 /// To the person at the terminal, not to the log.
-fn say(text: &str) {
+pub fn say(text: &str) {
     #[expect(clippy::print_stdout, reason = "this is the command's output")]
     {
         println!("{text}");

@@ -29,6 +29,45 @@ pub enum Command {
         #[arg(long, value_name = "FILE", env = "TOLLGATE_CONFIG")]
         config: PathBuf,
     },
+    /// Explains routes.
+    Route {
+        /// What is asked.
+        #[command(subcommand)]
+        command: RouteCommand,
+    },
+}
+
+/// What can be asked of routes.
+#[derive(Debug, Subcommand)]
+pub enum RouteCommand {
+    /// Says where a request would go, and why: strategy, scores, rules, similarities, and who is out for which reason.
+    ///
+    /// Health is that of a node that has just started. A route by meaning asks its embedder; nobody else is called.
+    Explain(Explain),
+}
+
+/// A request to explain.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The config file.
+    #[arg(long, value_name = "FILE", env = "TOLLGATE_CONFIG")]
+    pub config: PathBuf,
+    /// Whose request, by the API key's name; the first key of the file unless told.
+    #[arg(long, value_name = "NAME")]
+    pub api_key: Option<String>,
+    /// The app's metadata: a JSON object of strings.
+    #[arg(long, value_name = "JSON")]
+    pub metadata: Option<String>,
+    /// As if the answer were to stream.
+    #[arg(long)]
+    pub stream: bool,
+    /// Print the decision as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// A route, or a target.
+    pub model: String,
+    /// The prompt.
+    pub prompt: String,
 }
 
 /// How to serve.

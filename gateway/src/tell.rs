@@ -93,7 +93,8 @@ pub fn decision(flight: &Flight) -> HttpResponse {
         .body(trace(flight).to_string())
 }
 
-fn metadata(text: &str) -> Result<BTreeMap<String, String>, GatewayError> {
+/// Reads `x-tollgate-metadata`.
+pub fn metadata(text: &str) -> Result<BTreeMap<String, String>, GatewayError> {
     let wrong = || {
         let message = "The header x-tollgate-metadata must be a JSON object of strings, with at most 16 entries of 512 bytes.";
         GatewayError::invalid("invalid_header", Some("x-tollgate-metadata"), message)

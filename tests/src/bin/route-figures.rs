@@ -1,5 +1,5 @@
-//! `route-figures`: what a route does while one of its providers is dead (`outage`), and what hedging does to a long
-//! tail (`tail`). Starts a simulator and a gateway of its own for each line of the table; all on 127.0.0.1.
+//! `route-figures`: what a route does while one of its providers is dead (`outage`), what hedging does to a long tail
+//! (`tail`), and how exact a weighted split is over several nodes (`split`). Starts a simulator and a gateway of its own for each line of the table; all on 127.0.0.1.
 
 use std::{
     collections::BTreeMap,
@@ -50,6 +50,12 @@ enum What {
         #[arg(long, default_value_t = 100)]
         rate: u64,
     },
+    /// A split of 95 to 5 over three nodes, drawn anew and sticking to users.
+    Split {
+        /// Requests to each of the two routes.
+        #[arg(long, default_value_t = 20_000)]
+        requests: usize,
+    },
 }
 
 /// A way to be dead: its name, and the upstream model that plays it. `refuse` is a port where nobody listens.
@@ -70,6 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         match Options::parse().what {
             What::Outage { seconds, rate, only } => outage(seconds, rate, only).await,
             What::Tail { requests, rate } => tail(requests, rate).await,
+            What::Split { requests } => split(requests).await,
         }
     })
 }
@@ -390,6 +397,84 @@ async fn tail(requests: u64, rate: u64) -> Result<(), Box<dyn Error>> {
         held = route == "alone" || (p99 < 3.0 * p50 && extra <= 0.07 && good == seen.len());
     }
     if held { Ok(()) } else { Err("the hedged route misses a goal".into()) }
+}
+
+/// So many requests are under way at once.
+const AT_ONCE: usize = 24;
+/// So many users ask.
+const USERS: usize = 500;
+
+async fn split(requests: usize) -> Result<(), Box<dyn Error>> {
+    let targets = "strategy = \"weighted\"\ntargets = [{ use = \"first/sim-large\", weight = 95 }, { use = \"second/sim-large\", weight = 5 }]\n";
+    let routes = format!("[routes.anew]\n{targets}[routes.sticky]\nsticky = \"user\"\n{targets}");
+    let mut nodes = Vec::new();
+    for _ in 0..3 {
+        nodes.push(Stand::start(&routes).await?);
+    }
+    let mut held = true;
+    for route in ["anew", "sticky"] {
+        let workers = (0..AT_ONCE).map(|worker| {
+            let urls: Vec<String> = nodes.iter().map(|node| node.gateway.url()).collect();
+            let mine: Vec<usize> = (worker..requests).step_by(AT_ONCE).collect();
+            tokio::spawn(ask_each(urls, route, mine))
+        });
+        let arms: Vec<(usize, String)> =
+            join_all(workers).await.into_iter().filter_map(Result::ok).flatten().collect();
+        let second = arms.iter().filter(|(_, arm)| arm == "second").count();
+        let share = second as f64 / arms.len() as f64;
+        // The 99.9% interval of a binomial share: 3.2905 standard deviations.
+        let margin = 3.2905 * (0.05f64 * 0.95 / requests as f64).sqrt();
+        let mut of_user: BTreeMap<usize, &str> = BTreeMap::new();
+        let mut moved = 0;
+        for (user, arm) in &arms {
+            moved += usize::from(*of_user.entry(*user).or_insert(arm) != arm);
+        }
+        let good = arms.len() == requests;
+        let holds = good
+            && match route {
+                "sticky" => moved == 0,
+                _ => (share - 0.05).abs() <= margin,
+            };
+        held &= holds;
+        println!(
+            "{route:<7} {} answers over {} nodes: {:.2}% to the arm of 5% (99.9% interval ± {:.2}); requests that moved their user: {} {}",
+            arms.len(),
+            nodes.len(),
+            share * 100.0,
+            margin * 100.0,
+            if route == "sticky" { moved.to_string() } else { "-".to_owned() },
+            if holds { "ok" } else { "MISSED" },
+        );
+    }
+    if held { Ok(()) } else { Err("a split misses a goal".into()) }
+}
+
+/// Asks the nodes in turn; says of each request whose it was and which arm answered.
+async fn ask_each(
+    urls: Vec<String>,
+    route: &'static str,
+    mine: Vec<usize>,
+) -> Vec<(usize, String)> {
+    let authorization = format!("Bearer {KEY}");
+    let headers = [("authorization", authorization.as_str()), JSON_TYPE];
+    let mut arms = Vec::new();
+    for number in mine {
+        // Not in step with the nodes, so that each user comes to all of them.
+        let user = number / 3 % USERS;
+        let body = json!({
+            "model": route, "user": format!("u-{user}"), "max_tokens": 1,
+            "messages": [{"role": "user", "content": "hello"}],
+        });
+        let url = format!("{}/v1/chat/completions", urls[number % urls.len()]);
+        let body = body.to_string().into_bytes();
+        let Ok(answer) = http::try_send(hyper::Method::POST, &url, &headers, body).await else {
+            continue;
+        };
+        if let (200, Some(arm)) = (answer.status, answer.header("x-tollgate-provider")) {
+            arms.push((user, arm.to_owned()));
+        }
+    }
+    arms
 }
 
 /// A percentile in seconds.
