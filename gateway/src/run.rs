@@ -12,7 +12,7 @@ use crate::{
     settings::{Serve, environment},
     state::{Current, State},
     telemetry::{Telemetry, logs},
-    upstream::health::Health,
+    upstream::{health::Health, hints},
     usage::{FileSink, UsageSinks},
     world::{
         self, Link, Loaded,
@@ -145,6 +145,7 @@ async fn run(flags: Serve, start: Start) -> Result<(), Mistakes> {
     let app = actix_web::rt::spawn(app);
     let admin = actix_web::rt::spawn(admin);
     let background = actix_web::rt::spawn(state.counters.clone().run_background());
+    let sharing = actix_web::rt::spawn(hints::share(state.clone()));
     let watchers = worlds.watch(&state);
     ready.set_ready();
     if let (Ok(listen), Ok(admin)) = addresses {
@@ -172,6 +173,7 @@ async fn run(flags: Serve, start: Start) -> Result<(), Mistakes> {
     server::stop(app_handle).await;
     let _ = app.await;
     cutter.abort();
+    sharing.abort();
     watchers.stop().await;
     finish(&state).await;
     background.abort();

@@ -1,7 +1,9 @@
 //! Routes that survive: cascades, hedges, decisions that can be read, routes by rules and by meaning, shadows.
 
 use serde_json::{Value, json};
+use tollgate_tests::gateway_process::Gateway;
 use tollgate_tests::http;
+use tollgate_tests::redis_server::RedisServer;
 use tollgate_tests::simulator_process::SimulatorProcess;
 
 use crate::stand::{KEY, SOON, Stand, chat, refusal, refused, streaming, with};
@@ -252,4 +254,56 @@ targets = [{ use = "narrow/sim--slow=1000" }, { use = "beta/sim-large" }]
     };
     assert_eq!((served("narrow"), served("beta")), (1, 3));
     assert!(answers.iter().all(|answer| answer.status == 200));
+}
+
+#[tokio::test]
+async fn a_circuit_that_opened_on_one_node_is_probed_on_the_others() {
+    let simulator = SimulatorProcess::start().await;
+    let redis = RedisServer::start().await;
+    let config = format!(
+        r#"
+allow_inline_secrets = true
+[server]
+listen = "{{listen}}"
+admin_listen = "{{admin}}"
+[counters]
+backend = "redis"
+url = "{}"
+[providers.alpha]
+kind = "openai_compatible"
+base_url = "{}"
+keys = ["sk-alpha"]
+allow_private_network = true
+price = "free"
+[providers.beta]
+kind = "openai_compatible"
+base_url = "{}"
+keys = ["sk-beta"]
+allow_private_network = true
+price = "free"
+[routes.pair]
+targets = [{{ use = "alpha/sim--status=500" }}, {{ use = "beta/sim-large" }}]
+[tenants.acme.api_keys.app]
+secret = "{KEY}"
+"#,
+        redis.url(),
+        simulator.provider_url("alpha"),
+        simulator.provider_url("beta"),
+    );
+    let (first, second) = (Gateway::start(&config).await, Gateway::start(&config).await);
+    let ask = async |gateway: &Gateway| {
+        let url = format!("{}/v1/chat/completions", gateway.url());
+        let answer = http::post_json(&url, KEY, &chat("pair")).await;
+        assert_eq!(answer.status, 200);
+        answer.header("x-tollgate-attempts") == Some("2")
+    };
+    for _ in 0..8 {
+        ask(&first).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    let mut tried = 0;
+    for _ in 0..20 {
+        tried += u32::from(ask(&second).await);
+    }
+    assert_eq!(tried, 1, "one probe, which fails and opens its circuit too");
 }

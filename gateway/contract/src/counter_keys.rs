@@ -7,6 +7,9 @@ use std::fmt;
 /// reads it from where it stopped, so that keys without limits die too while the control link is cut.
 pub const REVOCATION_LOG: &str = "tg1:revlog";
 
+/// A hash: circuits that are open on some node, and until when (milliseconds since 1970).
+pub const CIRCUITS: &str = "tg1:circuits";
+
 /// The group in which the control plane reads the streams of usage events.
 pub const USAGE_GROUP: &str = "pg";
 

@@ -116,6 +116,22 @@ impl Circuit {
         }
     }
 
+    /// How long it stays open, if it is.
+    pub fn open_for(&self, now: Instant) -> Option<Duration> {
+        match self.state {
+            State::Open { until, .. } => Some(until.saturating_duration_since(now)),
+            State::Closed | State::HalfOpen { .. } => None,
+        }
+    }
+
+    /// Somebody else found the target ill. It is probed, one request at a time, and three good answers clear it: a node
+    /// whose own network is at fault must not take the target from all others.
+    pub fn doubt(&mut self, now: Instant) {
+        if self.state == State::Closed {
+            self.state = State::HalfOpen { good: 0, next_probe: now, openings: 0 };
+        }
+    }
+
     fn open(&mut self, now: Instant, openings: u32, settings: BreakerSettings, jitter: f64) {
         let cooldown = settings.cooldown * openings.min(10);
         let cooldown = cooldown.mul_f64(0.2f64.mul_add(jitter.clamp(-1.0, 1.0), 1.0));
@@ -199,6 +215,25 @@ mod tests {
         assert!(!circuit.admit(probe + Duration::from_secs(59)));
         assert!(circuit.admit(probe + Duration::from_secs(60)));
         assert!(circuit.admit(probe + Duration::from_secs(61)), "the first probe never reported");
+    }
+
+    #[test]
+    fn anothers_word_makes_it_probe_and_three_good_answers_clear_it() {
+        let start = Instant::now();
+        let mut circuit = Circuit::default();
+        circuit.doubt(start);
+        assert!(circuit.admit(start) && !circuit.admit(start), "one at a time");
+        circuit.record(Outcome::Bad, start, start, SETTINGS, 0.0);
+        assert_eq!(circuit.open_for(start), Some(SETTINGS.cooldown), "it is ill indeed");
+
+        let mut circuit = Circuit::default();
+        circuit.doubt(start);
+        for second in 0..3 {
+            let now = start + Duration::from_secs(second);
+            assert!(circuit.admit(now));
+            circuit.record(Outcome::Good, now, start, SETTINGS, 0.0);
+        }
+        assert_eq!((circuit.state(), circuit.open_for(start)), ("closed", None));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::routing::Figures;
 use http::Uri;
+use sha2::{Digest, Sha256};
 use std::{
     collections::{HashMap, HashSet},
     sync::{
@@ -35,6 +36,21 @@ pub const KEYS_REFUSED: &str = "all its provider keys were refused";
 /// Why a target is out whose provider limits the rate of our keys.
 pub const RATE_LIMITED: &str = "its provider limits our rate for now";
 
+/// What nodes call a circuit among themselves: a hash of whose it is, where, with which key, and the upstream model.
+pub type CircuitName = [u8; 16];
+
+fn circuit_name(owner: &Owner, provider: &Provider, key: &str, target: &Target) -> CircuitName {
+    let mut hash = Sha256::new();
+    let owner = owner.as_ref().map_or("", TenantId::as_str);
+    for part in [owner, &provider.base_url, provider.id.as_str(), key, target.upstream_model()] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let mut name = [0; 16];
+    name.copy_from_slice(&hash.finalize()[..16]);
+    name
+}
+
 /// Whose a provider is, as [`Upstreams::owner`] says.
 pub type Owner = Option<TenantId>;
 
@@ -44,7 +60,9 @@ pub struct Health {
     since: Instant,
     /// Opens provider keys that come sealed.
     opener: Option<WrappingKey>,
-    circuits: Mutex<HashMap<String, Arc<Mutex<Circuit>>>>,
+    circuits: Mutex<HashMap<CircuitName, Arc<Mutex<Circuit>>>>,
+    /// Circuits that opened here since the last time that somebody asked, with how long they stay open.
+    opened: Mutex<Vec<(CircuitName, Duration)>>,
     keys: Mutex<HashMap<(Owner, ProviderKeyId), Arc<KeyHealth>>>,
     bulkheads: Mutex<HashMap<(Owner, ProviderId), Arc<Bulkhead>>>,
     tracks: Mutex<HashMap<(Owner, Target), Arc<Mutex<Track>>>>,
@@ -84,6 +102,7 @@ pub struct Slot {
     weight: u32,
     health: Arc<KeyHealth>,
     circuit: Arc<Mutex<Circuit>>,
+    circuit_name: CircuitName,
 }
 
 /// Whether a provider key is out.
@@ -124,6 +143,7 @@ impl Health {
             since: Instant::now(),
             opener,
             circuits: Mutex::default(),
+            opened: Mutex::default(),
             keys: Mutex::default(),
             bulkheads: Mutex::default(),
             tracks: Mutex::default(),
@@ -147,13 +167,15 @@ impl Health {
         let slot = |key: &ProviderKey| self.slot(owner, &provider, key, target);
         let mut slots: Vec<_> = provider.keys.iter().map(slot).collect();
         if slots.is_empty() {
+            let name = circuit_name(owner, &provider, "", target);
             slots.push(Slot {
                 key: None,
                 credential: Credential::None,
                 useless: false,
                 weight: 1,
                 health: Arc::default(),
-                circuit: self.circuit(owner, provider.id.as_str(), target.upstream_model()),
+                circuit: self.circuit(name),
+                circuit_name: name,
             });
         }
         Some(TargetState {
@@ -170,6 +192,7 @@ impl Health {
 
     fn slot(&self, owner: &Owner, provider: &Provider, key: &ProviderKey, target: &Target) -> Slot {
         let credential = self.credential(provider, &key.secret);
+        let name = circuit_name(owner, provider, key.id.as_str(), target);
         let health = self.key(owner, &key.id);
         if credential.is_none() && !health.refused.swap(true, Relaxed) {
             tracing::error!(
@@ -182,7 +205,8 @@ impl Health {
             useless: credential.is_none(),
             credential: credential.unwrap_or_default(),
             health,
-            circuit: self.circuit(owner, key.id.as_str(), target.upstream_model()),
+            circuit: self.circuit(name),
+            circuit_name: name,
             key: Some(key.id.clone()),
             weight: key.weight,
         }
@@ -248,13 +272,22 @@ impl Health {
         outputs.get(&(tenant.clone(), route.clone())).map(|mean| mean.ceil() as u64)
     }
 
-    fn circuit(&self, owner: &Owner, key: &str, model: &str) -> Arc<Mutex<Circuit>> {
-        let owner = owner.as_ref().map_or("", TenantId::as_str);
+    fn circuit(&self, name: CircuitName) -> Arc<Mutex<Circuit>> {
         let mut circuits = lock(&self.circuits);
         if circuits.len() >= REMEMBERED_MOST {
             circuits.retain(|_, circuit| lock(circuit).state() != "closed");
         }
-        circuits.entry(format!("{owner}\n{key}\n{model}")).or_default().clone()
+        circuits.entry(name).or_default().clone()
+    }
+
+    /// The circuits that opened here since the last call, with how long they stay open.
+    pub fn take_opened(&self) -> Vec<(CircuitName, Duration)> {
+        std::mem::take(&mut *lock(&self.opened))
+    }
+
+    /// Another node's circuit of this name is open: here it is probed before it is trusted again.
+    pub fn hint(&self, name: CircuitName) {
+        lock(&self.circuit(name)).doubt(Instant::now());
     }
 
     fn now_ms(&self) -> u64 {
@@ -387,7 +420,11 @@ impl TargetState {
         let before = circuit.state();
         circuit.record(outcome, now, health.since, settings, jitter);
         let after = circuit.state();
+        let open_for = circuit.open_for(now);
         drop(circuit);
+        if let Some(open_for) = open_for.filter(|_| before != after) {
+            lock(&health.opened).push((self.slots[slot].circuit_name, open_for));
+        }
         if before != after {
             tracing::warn!(target_name = %self.target, from = before, to = after, "Circuit of {} is now {after}", self.target);
         }

@@ -11,6 +11,7 @@ pub mod executor;
 pub mod fetch;
 pub mod google_token;
 pub mod health;
+pub mod hints;
 pub mod operation;
 pub mod resolver;
 pub mod sending;
