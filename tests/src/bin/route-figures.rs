@@ -147,7 +147,8 @@ impl Stand {
     async fn events(&self, count: usize) -> Result<Vec<Value>, Box<dyn Error>> {
         for _ in 0..100 {
             let text = std::fs::read_to_string(&self.events).unwrap_or_default();
-            if text.lines().count() >= count {
+            // The last line may be half written.
+            if text.ends_with('\n') && text.lines().count() >= count {
                 return Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?);
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
