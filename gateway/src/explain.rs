@@ -36,6 +36,7 @@ pub fn explain(options: &Explain) -> Result<(), Mistakes> {
     let state = Arc::new(run::state(&loaded.document, cut_seen, None)?);
     state.accept(loaded.world);
     let decided = actix_web::rt::System::new().block_on(async {
+        state.vectors.warm(&state.current.load_full().world).await;
         let worker = web::Data::new(Worker::new(state));
         decide(&worker, &key, options).await
     });

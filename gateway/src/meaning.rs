@@ -23,10 +23,11 @@ use std::{
     time::Duration,
 };
 use tollgate_contract::{
+    document,
     event::{Beside, Purpose},
     ids::RouteId,
     route::{Hop, Route, Semantic, Strategy, Target},
-    world::ApiKey,
+    world::{ApiKey, World},
 };
 
 /// So many characters of a prompt are looked at.
@@ -43,14 +44,41 @@ const MOST_BYTES: usize = 32 << 20;
 /// A text's direction: of length one.
 pub type Vector = Arc<[f32]>;
 
-/// The vectors that a node remembers, and who makes new ones.
+/// The vectors that a node remembers, and its own model, if it has one.
 #[derive(Default)]
 pub struct Vectors {
     known: Mutex<HashMap<[u8; 32], Vector>>,
     under_way: AtomicUsize,
+    model: Option<own_model::OwnModel>,
 }
 
 impl Vectors {
+    /// A memory of nothing, with the model that `[embedder]` names. The error says what is wrong with it.
+    pub fn open(settings: Option<&document::Embedder>) -> Result<Self, String> {
+        let model = settings.map(own_model::open).transpose()?;
+        Ok(Self { model, ..Self::default() })
+    }
+
+    /// Turns the examples of a world's routes into vectors, so that the first requests need not wait for them.
+    pub async fn warm(&self, world: &World) {
+        let Some(model) = &self.model else { return };
+        let routes = world.tenants.values().flat_map(|tenant| tenant.upstreams.routes.values());
+        let own = routes.filter_map(|route| match &route.strategy {
+            Strategy::Semantic(semantic) if semantic.embedder.is_none() => Some(semantic.clone()),
+            _ => None,
+        });
+        for semantic in own {
+            for text in semantic.intents.iter().flat_map(|intent| &intent.examples) {
+                let name = name("", "", text);
+                if self.get(&name).is_none()
+                    && let Ok(vector) = own_model::embed(model, text.clone()).await
+                {
+                    self.put(name, vector.into());
+                }
+            }
+        }
+    }
+
     fn get(&self, name: &[u8; 32]) -> Option<Vector> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
@@ -177,10 +205,12 @@ impl Embedder<'_> {
     /// The vectors of texts, in their order. What is not remembered is asked for in one question, which goes on in the
     /// background if nobody waits any more.
     async fn vectors(&self, texts: Vec<String>) -> Result<Vec<Vector>, String> {
-        let Some(target) = self.target else {
-            return Err("this node has no [embedder]".to_owned());
+        let tenant = self.key.tenant.id.as_str();
+        let named = |text: &String| match self.target {
+            Some(target) => name(tenant, target.as_str(), text),
+            None => name("", "", text),
         };
-        let names: Vec<[u8; 32]> = texts.iter().map(|text| self.name(target, text)).collect();
+        let names: Vec<[u8; 32]> = texts.iter().map(named).collect();
         let memory = &self.worker.state.vectors;
         let mut missing: Vec<([u8; 32], String)> = names
             .iter()
@@ -188,26 +218,17 @@ impl Embedder<'_> {
             .filter(|(name, _)| memory.get(name).is_none())
             .map(|(name, text)| (*name, text.clone()))
             .collect();
-        missing.sort();
-        missing.dedup();
+        let mut seen = BTreeSet::new();
+        missing.retain(|(name, _)| seen.insert(*name));
         if !missing.is_empty() {
-            self.ask(target.clone(), missing).await?;
+            self.ask(missing).await?;
         }
         let found: Option<Vec<Vector>> = names.iter().map(|name| memory.get(name)).collect();
         found.ok_or_else(|| "the embedder left out a vector".to_owned())
     }
 
-    /// What a vector is remembered by. A target's belong to its tenant alone.
-    fn name(&self, target: &Target, text: &str) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        for part in [self.key.tenant.id.as_str(), target.as_str(), text] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        hash.finalize().into()
-    }
-
-    async fn ask(&self, target: Target, missing: Vec<([u8; 32], String)>) -> Result<(), String> {
+    async fn ask(&self, missing: Vec<([u8; 32], String)>) -> Result<(), String> {
+        let target = self.target.cloned();
         let worker = self.worker.clone();
         if worker.state.vectors.under_way.fetch_add(1, Relaxed) >= MOST_UNDER_WAY {
             worker.state.vectors.under_way.fetch_sub(1, Relaxed);
@@ -216,11 +237,69 @@ impl Embedder<'_> {
         let key = self.key.clone();
         let beside = Beside { request: self.id.to_owned(), purpose: Purpose::Embedding };
         let asked = actix_web::rt::spawn(async move {
-            let result = ask(&worker, key, target, beside, missing).await;
+            let result = match target {
+                Some(target) => ask(&worker, key, target, beside, missing).await,
+                None => think(&worker.state.vectors, missing).await,
+            };
             worker.state.vectors.under_way.fetch_sub(1, Relaxed);
             result
         });
         asked.await.unwrap_or_else(|_| Err("the embedder could not be asked".to_owned()))
+    }
+}
+
+/// What a vector is remembered by. A target's belong to its tenant alone; the node's own are everybody's.
+fn name(tenant: &str, target: &str, text: &str) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in [tenant, target, text] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// Makes vectors with the node's own model and remembers them.
+async fn think(vectors: &Vectors, missing: Vec<([u8; 32], String)>) -> Result<(), String> {
+    let Some(model) = &vectors.model else {
+        return Err("this node has no [embedder]".to_owned());
+    };
+    for (name, text) in missing {
+        let vector = own_model::embed(model, text).await?;
+        vectors.put(name, vector.into());
+    }
+    Ok(())
+}
+
+/// The node's own model, where it is built in.
+#[cfg(feature = "local-embedder")]
+mod own_model {
+    use tollgate_contract::document::Embedder;
+
+    pub type OwnModel = tollgate_embedder::Local;
+
+    pub fn open(settings: &Embedder) -> Result<OwnModel, String> {
+        OwnModel::open(&settings.path, settings.max_concurrent)
+            .map_err(|error| format!("[embedder] {error}"))
+    }
+
+    pub async fn embed(model: &OwnModel, text: String) -> Result<Vec<f32>, String> {
+        model.embed(text).await.map_err(|error| error.to_string())
+    }
+}
+
+/// This build has no model.
+#[cfg(not(feature = "local-embedder"))]
+mod own_model {
+    use tollgate_contract::document::Embedder;
+
+    pub enum OwnModel {}
+
+    pub fn open(_: &Embedder) -> Result<OwnModel, String> {
+        Err("[embedder] this gateway was built without the feature local-embedder: name a target that serves embeddings as `embedder` of the route".to_owned())
+    }
+
+    pub async fn embed(model: &OwnModel, _: String) -> Result<Vec<f32>, String> {
+        match *model {}
     }
 }
 

@@ -145,6 +145,10 @@ async fn run(flags: Serve, start: Start) -> Result<(), Mistakes> {
     let app = actix_web::rt::spawn(app);
     let admin = actix_web::rt::spawn(admin);
     let background = actix_web::rt::spawn(state.counters.clone().run_background());
+    let warming = {
+        let state = state.clone();
+        actix_web::rt::spawn(async move { state.vectors.warm(&state.current.load_full().world).await })
+    };
     let sharing = actix_web::rt::spawn(hints::share(state.clone()));
     let watchers = worlds.watch(&state);
     ready.set_ready();
@@ -174,6 +178,7 @@ async fn run(flags: Serve, start: Start) -> Result<(), Mistakes> {
     let _ = app.await;
     cutter.abort();
     sharing.abort();
+    warming.abort();
     watchers.stop().await;
     finish(&state).await;
     background.abort();
@@ -331,7 +336,7 @@ pub fn state(
         usage,
         telemetry,
         link,
-        vectors: Vectors::default(),
+        vectors: Vectors::open(document.embedder.as_ref()).map_err(|error| vec![error])?,
         max_body: document.server.max_body,
         cut,
     })

@@ -307,3 +307,25 @@ secret = "{KEY}"
     }
     assert_eq!(tried, 1, "one probe, which fails and opens its circuit too");
 }
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "where the model is, only the caller knows")]
+async fn the_nodes_own_model_knows_what_prompts_mean() {
+    let Ok(model) = std::env::var("TOLLGATE_EMBEDDER_MODEL") else {
+        eprintln!("SKIPPED: TOLLGATE_EMBEDDER_MODEL names no model");
+        return;
+    };
+    let routes = BY_MEANING.replace("embedder = \"alpha/{embedder}\"\n", "");
+    let routes = routes.replace("400ms", "10s");
+    let stand = Stand::start(&format!("{routes}[embedder]\npath = \"{model}\"\n")).await;
+    for (text, target) in [
+        ("Please review the contract with our supplier", "beta/sim-legal"),
+        ("Implement a function in Python that sorts a list", "beta/sim-code"),
+        ("What shall we have for dinner?", "alpha/sim-large"),
+    ] {
+        let body = json!({"model": "smart", "messages": [{"role": "user", "content": text}]});
+        let answer = stand.chat_with(&[("x-tollgate-trace", "1")], &body).await;
+        let trace = answer.header("x-tollgate-trace").unwrap_or_default();
+        assert_eq!(answer.header("x-tollgate-model"), Some(target), "{text}: {trace}");
+    }
+}
