@@ -320,7 +320,7 @@ async fn the_nodes_own_model_knows_what_prompts_mean() {
     let stand = Stand::start(&format!("{routes}[embedder]\npath = \"{model}\"\n")).await;
     for (text, target) in [
         ("Please review the contract with our supplier", "beta/sim-legal"),
-        ("Implement a function in Python that sorts a list", "beta/sim-code"),
+        ("write a function that sorts a list", "beta/sim-code"),
         ("What shall we have for dinner?", "alpha/sim-large"),
     ] {
         let body = json!({"model": "smart", "messages": [{"role": "user", "content": text}]});
