@@ -87,7 +87,8 @@ impl Aside {
             served(worker, &current, &asked, self.timeout, (plan, &budgets), &mut flight).await;
         match answer {
             Ok((reservation, served)) => {
-                let called = Called { keeper: None, reservation, served, shadow: None };
+                let called =
+                    Called { keeper: None, recorder: None, reservation, served, shadow: None };
                 Ok(deliver(worker, called, flight).await)
             }
             Err(error) => {

@@ -69,6 +69,17 @@ impl Owner {
         }
     }
 
+    /// The owner of a cached answer: whoever of this tenant and scope sends the very same request. The seal's key is made
+    /// of the request, so that a copy of the store tells nothing to who does not know it.
+    pub fn of_request(tenant: &str, scope: &str, canonical: &[u8]) -> Self {
+        let seal = signing::derive(canonical, "cached_answer");
+        Self {
+            tenant: tenant.to_owned(),
+            api_key: scope.to_owned(),
+            seal: Arc::new(WrappingKey::new(0, seal)),
+        }
+    }
+
     fn binding<'b>(&'b self, id: &'b str) -> Binding<'b> {
         Binding { purpose: PURPOSE, tenant: &self.tenant, record: id, version: 1 }
     }
@@ -93,8 +104,19 @@ impl Kept {
         Self { memory: Mutex::default(), redis }
     }
 
-    /// Keeps a text under an id; what is too large is not kept.
+    /// Keeps a text under an id for a day; what is too large is not kept.
     pub async fn put(&self, owner: &Owner, id: &str, text: &[u8]) -> Result<bool, OutOfReach> {
+        self.put_for(owner, id, text, TTL).await
+    }
+
+    /// The same for a time of at most a day. In memory all is kept for a day.
+    pub async fn put_for(
+        &self,
+        owner: &Owner,
+        id: &str,
+        text: &[u8],
+        ttl: Duration,
+    ) -> Result<bool, OutOfReach> {
         if text.len() > MAX_BYTES {
             return Ok(false);
         }
@@ -104,7 +126,7 @@ impl Kept {
         match &self.redis {
             Some(redis) => {
                 let mut set = redis::cmd("SET");
-                set.arg(owner.key(id)).arg(sealed).arg("EX").arg(TTL.as_secs());
+                set.arg(owner.key(id)).arg(sealed).arg("EX").arg(ttl.min(TTL).as_secs().max(1));
                 redis.ask::<()>(&set).await?;
             }
             None => self.lock().put(owner.key(id), sealed),

@@ -4,6 +4,7 @@
 use crate::{
     aside::Shadowing,
     auth, body,
+    cache::{Cache, Cached, Found, Recorder, Replayed},
     dispatch::Whole,
     error::GatewayError,
     failure,
@@ -88,8 +89,14 @@ pub async fn serve(
     // Boxed for the same reason: what waits for a provider is large.
     let call = Box::pin(call(worker, &current, &key, api, &incoming, &mut payload, &mut flight));
     match call.await {
-        Ok(Some(called)) => deliver(worker, called, flight).await,
-        Ok(None) => {
+        Ok(Ending::Called(called)) => deliver(worker, *called, flight).await,
+        Ok(Ending::Hit(answer)) => {
+            let target = flight.event.target.clone().unwrap_or_default();
+            let told = tell::cached(&flight, &target, answer);
+            flight.end(200, None);
+            told
+        }
+        Ok(Ending::DryRun) => {
             let told = tell::decision(&flight);
             flight.end(200, None);
             told
@@ -104,10 +111,32 @@ pub async fn serve(
     }
 }
 
+/// What became of a request that was not refused.
+enum Ending {
+    /// A target answers it.
+    Called(Box<Called>),
+    /// The cache answers it.
+    Hit(Replayed),
+    /// It was a question only.
+    DryRun,
+}
+
+/// Writes down that the cache has the answer. `None` if it cannot be told as the request wants it.
+fn hit(cached: Cached, request: &Request, flight: &mut Flight) -> Option<Ending> {
+    let id = flight.event.id.clone();
+    let answer = cached.replayed(request, &id, flight.at.as_second())?;
+    flight.event.cache = "hit".to_owned();
+    flight.event.target = Some(cached.target);
+    flight.event.saved_nano_usd = Some(cached.cost_nano_usd);
+    Some(Ending::Hit(answer))
+}
+
 /// A request that got an answer.
 pub struct Called {
     /// Who keeps the answer, if somebody does.
     pub keeper: Option<Keeper>,
+    /// Who records the answer for the cache, if somebody does.
+    pub recorder: Option<Box<Recorder>>,
     /// What was reserved.
     pub reservation: Reservation,
     /// The answer.
@@ -116,7 +145,7 @@ pub struct Called {
     pub shadow: Option<Shadowing>,
 }
 
-/// Everything up to the first byte of an answer; `None` after a dry run.
+/// Everything up to the first byte of an answer.
 async fn call(
     worker: &web::Data<Worker>,
     current: &Current,
@@ -125,7 +154,7 @@ async fn call(
     incoming: &Incoming<'_>,
     payload: &mut web::Payload,
     flight: &mut Flight,
-) -> Result<Option<Called>, GatewayError> {
+) -> Result<Ending, GatewayError> {
     let options = tell::Options::read(incoming.http)?;
     flight.trace = options.trace;
     flight.event.metadata = options.metadata.clone();
@@ -145,19 +174,39 @@ async fn call(
     let inspected = guards::inspect(&key.tenant, request)?;
     flight.timed("understand", incoming.started);
     let requested = routing::resolve(key, &inspected.request().facts.model)?;
+    if let Requested::Route(route) = &requested {
+        flight.through(Some(route.id.clone()));
+    }
     let asked =
         Asked { key, inspected: &inspected, conversation: &conversation, continued, requested };
+    let recorder = if options.dry_run {
+        None
+    } else {
+        match Cache::find(&worker.state, &asked, options.cache).await {
+            Found::Off => None,
+            Found::Hit(cached) => {
+                if let Some(ending) = hit(*cached, inspected.request(), flight) {
+                    return Ok(ending);
+                }
+                None
+            }
+            Found::Miss(recorder) => {
+                flight.event.cache = "miss".to_owned();
+                Some(recorder)
+            }
+        }
+    };
     let budgets = budgets_of(key);
     let plan = planned(worker, current, &asked, &options, &budgets, flight).await;
     if options.dry_run {
-        return Ok(None);
+        return Ok(Ending::DryRun);
     }
     let shadow = Shadowing::of(worker, &asked, plan.shadow.as_ref(), flight);
     let (reservation, served) =
         served(worker, current, &asked, options.timeout, (plan, &budgets), flight).await?;
     let native = served.answered.native;
     let keeper = Keeper::of(worker, owner, inspected.request(), &conversation, native);
-    Ok(Some(Called { reservation, served, keeper, shadow }))
+    Ok(Ending::Called(Box::new(Called { reservation, served, keeper, recorder, shadow })))
 }
 
 /// A request that is understood, inspected and allowed.
@@ -248,7 +297,7 @@ pub async fn served(
 
 /// Hands the answer to the app and the numbers to the meter.
 pub async fn deliver(worker: &Worker, called: Called, mut flight: Box<Flight>) -> HttpResponse {
-    let Called { reservation, served, keeper, shadow } = called;
+    let Called { reservation, served, keeper, recorder, shadow } = called;
     if let Some(shadow) = shadow {
         shadow.begin();
     }
@@ -276,6 +325,9 @@ pub async fn deliver(worker: &Worker, called: Called, mut flight: Box<Flight>) -
             if let Some(keeper) = keeper {
                 keeper.keep(&whole.body).await;
             }
+            if let Some(recorder) = recorder {
+                recorder.whole(&whole.body, step.target.as_str(), cost).await;
+            }
             response.whole(whole.body)
         }
         AnswerBody::Stream { first, rest, passage } => {
@@ -290,6 +342,7 @@ pub async fn deliver(worker: &Worker, called: Called, mut flight: Box<Flight>) -
                 breaker: step.breaker,
                 place,
                 keeper,
+                recorder,
             };
             response.stream(relay(worker.state.clone(), flight, source))
         }

@@ -1,6 +1,7 @@
 //! Passes a streamed answer on to the app: whole events only, metered, and never turning a failure into an end.
 
 use crate::{
+    cache::Recorder,
     flight::Flight,
     passage::{Flow, Passage, Taken},
     responses::Keeper,
@@ -44,6 +45,8 @@ pub struct Source {
     pub place: Place,
     /// Who keeps the answer, if somebody does.
     pub keeper: Option<Keeper>,
+    /// Who records the answer for the cache, if somebody does.
+    pub recorder: Option<Box<Recorder>>,
 }
 
 struct Relay {
@@ -169,11 +172,27 @@ impl Relay {
             Flow::Waiting | Flow::Opening | Flow::Going => self.flight.report_progress(),
             Flow::Done => {
                 self.done = true;
+                self.record(&taken.out);
                 self.good();
+                return taken.out;
             }
             Flow::Broken { code, message, .. } => self.broken(code, &message),
         }
+        if let Some(recorder) = &mut self.source.recorder {
+            recorder.piece(&taken.out);
+        }
         taken.out
+    }
+
+    /// The last piece of a complete answer: what was recorded goes into the cache, behind the app's back.
+    fn record(&mut self, last: &Bytes) {
+        let Some(mut recorder) = self.source.recorder.take() else { return };
+        recorder.piece(last);
+        let charge = self.flight.meter.charge();
+        let target = self.source.target.target.to_string();
+        actix_web::rt::spawn(async move {
+            recorder.streamed(&target, charge.usage, charge.cost).await;
+        });
     }
 
     fn tick(&mut self) -> Bytes {
@@ -221,6 +240,7 @@ impl Relay {
 
     fn broken(&mut self, code: &str, message: &str) {
         self.over = true;
+        self.source.recorder = None;
         if code != "gateway_shutdown" {
             self.note(Outcome::Bad);
             let target = &self.source.target.target;

@@ -1,6 +1,7 @@
 //! Brings a node up, and down again.
 
 use crate::{
+    cache::Cache,
     counters::{Backend, CountersConfig, Shared},
     kept::Kept,
     meaning::Vectors,
@@ -147,7 +148,9 @@ async fn run(flags: Serve, start: Start) -> Result<(), Mistakes> {
     let background = actix_web::rt::spawn(state.counters.clone().run_background());
     let warming = {
         let state = state.clone();
-        actix_web::rt::spawn(async move { state.vectors.warm(&state.current.load_full().world).await })
+        actix_web::rt::spawn(
+            async move { state.vectors.warm(&state.current.load_full().world).await },
+        )
     };
     let sharing = actix_web::rt::spawn(hints::share(state.clone()));
     let watchers = worlds.watch(&state);
@@ -329,6 +332,7 @@ pub fn state(
     Ok(State {
         current: ArcSwap::from_pointee(Current::default()),
         kept: Kept::new(&counters),
+        cache: Cache::new(Kept::new(&counters)),
         counters,
         shared_counters: document.counters.backend == CountersBackend::Redis,
         on_outage: document.counters.on_outage,

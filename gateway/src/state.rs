@@ -1,6 +1,7 @@
 //! What handlers share. `State` is the process's, `Worker` a worker thread's.
 
 use crate::{
+    cache::Cache,
     counters::{Counters, Shared},
     kept::Kept,
     meaning::Vectors,
@@ -36,6 +37,8 @@ pub struct State {
     pub link: Option<Arc<Link>>,
     /// Answers that apps may come back to.
     pub kept: Kept,
+    /// Answers that equal requests get again.
+    pub cache: Cache,
     /// Vectors of texts, for routes by meaning.
     pub vectors: Vectors,
     /// The largest body in bytes.

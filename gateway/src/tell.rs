@@ -1,6 +1,7 @@
 //! What the app hears beside the answer's body: headers, and errors in the shape of its API.
 
 use crate::{
+    cache::Replayed,
     counters::{RateKind, RateState},
     error::GatewayError,
     flight::Flight,
@@ -27,10 +28,24 @@ pub struct Options {
     pub metadata: BTreeMap<String, String>,
     /// `x-tollgate-timeout`.
     pub timeout: Option<Duration>,
+    /// `x-tollgate-cache`.
+    pub cache: CacheMode,
     /// `x-tollgate-trace`: the decision comes back in a header.
     pub trace: bool,
     /// `x-tollgate-dry-run`: the decision comes back instead of an answer, and nobody is called.
     pub dry_run: bool,
+}
+
+/// What an app wants of the cache.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CacheMode {
+    /// What its route says.
+    #[default]
+    AsRouted,
+    /// No cached answer, and none to be cached.
+    NoStore,
+    /// A new answer, to be cached.
+    Refresh,
 }
 
 impl Options {
@@ -43,6 +58,15 @@ impl Options {
         if let Some(text) = header(http, "x-tollgate-timeout") {
             options.timeout = Some(timeout(text)?);
         }
+        options.cache = match header(http, "x-tollgate-cache") {
+            None => CacheMode::AsRouted,
+            Some("no-store") => CacheMode::NoStore,
+            Some("refresh") => CacheMode::Refresh,
+            Some(_) => {
+                let message = "The header x-tollgate-cache must be \"no-store\" or \"refresh\".";
+                return Err(GatewayError::invalid("invalid_header", None, message));
+            }
+        };
         options.trace = flag(http, "x-tollgate-trace")?;
         options.dry_run = flag(http, "x-tollgate-dry-run")?;
         Ok(options)
@@ -197,6 +221,29 @@ fn go_duration(duration: Duration) -> String {
     }
 }
 
+/// An answer out of the cache.
+pub fn cached(flight: &Flight, target: &str, answer: Replayed) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header(("content-type", answer.content_type))
+        .insert_header(("x-request-id", flight.event.id.as_str()))
+        .insert_header(("x-tollgate-attempts", "0"))
+        .insert_header(("x-tollgate-cache", "hit"))
+        .insert_header(("x-tollgate-cost-usd", NanoUsd::ZERO.to_string()))
+        .insert_header(("x-tollgate-overhead-us", flight.overhead_us().to_string()));
+    if let Ok(value) = HeaderValue::from_str(target) {
+        response.insert_header((HeaderName::from_static("x-tollgate-model"), value));
+    }
+    let provider = target.split('/').next().unwrap_or_default();
+    if let Ok(value) = HeaderValue::from_str(provider) {
+        response.insert_header((HeaderName::from_static("x-tollgate-provider"), value));
+    }
+    if flight.event.stream {
+        response.insert_header(("cache-control", "no-cache"));
+    }
+    response.body(answer.body)
+}
+
 /// The head of an answer.
 pub struct Head(HttpResponseBuilder);
 
@@ -211,7 +258,7 @@ impl Head {
             .insert_header(("content-type", content_type))
             .insert_header(("x-request-id", flight.event.id.as_str()))
             .insert_header(("x-tollgate-attempts", flight.event.attempts.len()))
-            .insert_header(("x-tollgate-cache", "off"));
+            .insert_header(("x-tollgate-cache", flight.event.cache.as_str()));
         // Names of models come from apps and configs; what is no header value is left out.
         let mut named = |name: &'static str, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {

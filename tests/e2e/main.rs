@@ -8,6 +8,7 @@ mod simulator_cohere;
 mod simulator_self_test;
 
 mod bad_input;
+mod cache;
 mod chat;
 mod faults;
 mod formats;

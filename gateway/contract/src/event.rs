@@ -56,6 +56,9 @@ pub struct UsageEvent {
     pub cost_nano_usd: NanoUsd,
     /// The charge at list prices.
     pub list_cost_nano_usd: NanoUsd,
+    /// What the answer cost that a cache hit saved; nothing was charged for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved_nano_usd: Option<NanoUsd>,
     /// Whether the usage is our own count, because the provider gave none.
     pub estimated: bool,
     /// Whether the provider's usage was out of bounds and clipped.

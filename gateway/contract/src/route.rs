@@ -76,6 +76,35 @@ pub struct Route {
     pub hedge: Option<Hedge>,
     /// Who gets a copy of some requests.
     pub shadow: Option<Shadow>,
+    /// Whether equal requests get the answer that is already there.
+    pub cache: Option<CacheSettings>,
+}
+
+/// Which requests get an answer that is already there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// How long an answer is good.
+    pub ttl: Duration,
+    /// Who shares answers.
+    pub scope: CacheScope,
+    /// Whether requests are cached that do not ask for `temperature: 0`.
+    pub any_temperature: bool,
+}
+
+/// Who shares answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheScope {
+    /// All API keys of the tenant.
+    Tenant,
+    /// The API keys of a team; a key without a team shares with nobody.
+    Team,
+    /// One API key.
+    ApiKey,
+}
+
+impl CacheSettings {
+    /// How long an answer is good if the route says nothing.
+    pub const TTL: Duration = Duration::from_secs(600);
 }
 
 /// How a route orders its targets.

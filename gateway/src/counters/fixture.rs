@@ -109,6 +109,7 @@ pub(super) fn event(id: HoldId, cost: i64) -> UsageEvent {
         usage: Usage::default(),
         cost_nano_usd: NanoUsd::new(cost),
         list_cost_nano_usd: NanoUsd::new(cost),
+        saved_nano_usd: None,
         estimated: false,
         disputed: false,
         attempts: Vec::new(),

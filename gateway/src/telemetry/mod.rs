@@ -81,6 +81,7 @@ pub mod samples {
             usage,
             cost_nano_usd: NanoUsd::new(500_000),
             list_cost_nano_usd: NanoUsd::new(500_000),
+            saved_nano_usd: None,
             estimated: false,
             disputed: false,
             attempts: vec![

@@ -11,7 +11,10 @@ use crate::{
     money::NanoUsd,
     pricing::Rates,
     provider::Trust,
-    route::{BreakerSettings, FailureClass, Hedge, HedgeAfter, Shadow, Strategy, Target, Timeouts},
+    route::{
+        BreakerSettings, CacheScope, CacheSettings, FailureClass, Hedge, HedgeAfter, Shadow,
+        Strategy, Target, Timeouts,
+    },
 };
 use std::{collections::BTreeSet, time::Duration};
 
@@ -42,6 +45,8 @@ pub struct RouteEntry {
     pub shadow_target: Option<At<String>>,
     /// Who gets a copy of some requests.
     pub shadow: Option<Shadow>,
+    /// Whether equal requests get the answer that is already there.
+    pub cache: Option<CacheSettings>,
     /// The target that turns prompts into vectors, if it is not the node itself.
     pub embedder: Option<At<String>>,
     /// Where it stands.
@@ -62,7 +67,6 @@ pub struct RouteTargetEntry {
 }
 
 pub(super) fn route(table: Section) -> RouteEntry {
-    table.not_yet("cache");
     let strategy = strategies::strategy(&table);
     let embedder = match &strategy.strategy {
         Strategy::Semantic(_) => table.string_at("embedder").filter(|at| at.value != "local"),
@@ -84,8 +88,31 @@ pub(super) fn route(table: Section) -> RouteEntry {
         hedge: table.section("hedge").map(hedge),
         shadow_target: shadow.as_ref().and_then(|(at, _)| at.clone()),
         shadow: shadow.and_then(|(_, shadow)| shadow),
+        cache: table.section("cache").map(cache),
         embedder,
         place: table.place(),
+    }
+}
+
+fn cache(table: Section) -> CacheSettings {
+    if let Some(item) = table.item("mode") {
+        match item.string().as_deref() {
+            Some("exact") | None => {}
+            Some("semantic") => item
+                .complain("mode \"semantic\" is not available in this version; available: exact"),
+            Some(_) => item.complain("must be: exact"),
+        }
+    }
+    table.not_yet("threshold");
+    let scopes = [
+        ("tenant", CacheScope::Tenant),
+        ("team", CacheScope::Team),
+        ("api_key", CacheScope::ApiKey),
+    ];
+    CacheSettings {
+        ttl: table.parsed::<DocDuration>("ttl").map_or(CacheSettings::TTL, |ttl| ttl.0),
+        scope: table.word("scope", &scopes).unwrap_or(CacheScope::Tenant),
+        any_temperature: table.bool("any_temperature").unwrap_or(true),
     }
 }
 

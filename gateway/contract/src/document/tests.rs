@@ -149,10 +149,11 @@ fn routes_that_lead_back_to_themselves_are_refused() {
 
 #[test]
 fn what_this_version_cannot_do_is_refused_and_not_ignored() {
-    let text = "[guards.pii]\naction=\"block\"\n[routes.a]\ncache={}\ntargets=[{use=\"p/m\"}]\n\
+    let text = "[guards.pii]\naction=\"block\"\n[routes.a]\ncache={mode=\"semantic\"}\ntargets=[{use=\"p/m\"}]\n\
                 [providers.p]\nkind=\"openai\"\n";
     let found = problems(text).join("\n");
     assert!(found.contains("guards: not available in this version"), "{found}");
+    assert!(found.contains("mode \"semantic\" is not available"), "{found}");
 }
 
 const ROUTES: &str = r#"
@@ -162,6 +163,7 @@ kind = "openai"
 targets = [{ use = "p/a", first_byte = "2s" }, { use = "p/b", retries = 1 }]
 hedge = { after = "p95", budget = 0.05 }
 shadow = { use = "p/c", percent = 2 }
+cache = { mode = "exact", ttl = "10m", scope = "team", any_temperature = false }
 [routes.balanced]
 strategy = "balanced"
 weights = { cost = 1.0, latency = 0, errors = 2 }

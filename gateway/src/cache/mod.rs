@@ -1,0 +1,183 @@
+//! Answers that equal requests get again: looked for after rights and guards, before anything is planned or reserved. One
+//! of several equal requests at once goes to a provider, the others wait for its answer.
+
+mod key;
+mod record;
+mod replay;
+
+pub use record::Recorder;
+pub use replay::Replayed;
+
+use crate::{
+    kept::{Kept, Owner},
+    pipeline::Asked,
+    routing::Requested,
+    state::State,
+    tell::CacheMode,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::watch;
+use tollgate_contract::{
+    money::NanoUsd,
+    route::{CacheScope, CacheSettings},
+};
+
+/// Equal requests wait for the first one's answer for so long, then they go on their own.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// So many requests wait for one answer.
+const MOST_WAITING: usize = 1_000;
+/// A larger answer is not cached.
+const MOST_BYTES: usize = 1 << 20;
+
+/// The cache of a process.
+pub struct Cache {
+    kept: Kept,
+    /// The answers that somebody is waiting for, by name.
+    coming: Mutex<HashMap<String, watch::Receiver<()>>>,
+}
+
+/// An answer as it is cached.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Cached {
+    /// The whole answer in the format of the API that was called.
+    pub body: String,
+    /// Who gave it.
+    pub target: String,
+    /// What it cost.
+    pub cost_nano_usd: NanoUsd,
+    /// Milliseconds since 1970 after which it is not good any more.
+    expires_ms: i64,
+}
+
+/// What the cache has for a request.
+pub enum Found {
+    /// Nothing, and it keeps nothing: the route has no cache, or the app wants none.
+    Off,
+    /// An answer.
+    Hit(Box<Cached>),
+    /// Nothing yet; the answer is recorded.
+    Miss(Box<Recorder>),
+}
+
+impl Cache {
+    /// A cache that keeps its answers there.
+    pub fn new(kept: Kept) -> Self {
+        Self { kept, coming: Mutex::default() }
+    }
+
+    /// Looks for the answer to a request, waiting for one that is on its way.
+    pub async fn find(state: &Arc<State>, asked: &Asked<'_>, mode: CacheMode) -> Found {
+        let Some((settings, scope)) = settings_of(asked) else { return Found::Off };
+        let request = asked.inspected.request();
+        if mode == CacheMode::NoStore {
+            return Found::Off;
+        }
+        let Some(canonical) = key::canonical(request, settings.any_temperature) else {
+            return Found::Off;
+        };
+        let tenant = asked.key.tenant.id.as_str();
+        let place = Place {
+            name: key::name(tenant, &scope, &canonical),
+            owner: Owner::of_request(tenant, &scope, &canonical),
+            ttl: settings.ttl,
+        };
+        if mode == CacheMode::Refresh {
+            return Found::Miss(Box::new(Recorder::new(state, request, place, None)));
+        }
+        loop {
+            if let Some(cached) = state.cache.get(&place).await {
+                return Found::Hit(Box::new(cached));
+            }
+            match state.cache.turn(&place.name) {
+                Turn::First(turn) => {
+                    return Found::Miss(Box::new(Recorder::new(state, request, place, Some(turn))));
+                }
+                Turn::Wait(mut coming) => {
+                    // An error is the first one's end, with or without an answer.
+                    let ended = tokio::time::timeout(PATIENCE, coming.changed()).await;
+                    if let Some(cached) = state.cache.get(&place).await {
+                        return Found::Hit(Box::new(cached));
+                    }
+                    if ended.is_err() {
+                        return Found::Miss(Box::new(Recorder::new(state, request, place, None)));
+                    }
+                }
+                Turn::Crowded => {
+                    return Found::Miss(Box::new(Recorder::new(state, request, place, None)));
+                }
+            }
+        }
+    }
+
+    async fn get(&self, place: &Place) -> Option<Cached> {
+        let packed = self.kept.get(&place.owner, &place.name).await.ok()??;
+        let text = zstd::decode_all(packed.as_slice()).ok()?;
+        let cached: Cached = serde_json::from_slice(&text).ok()?;
+        let now = jiff::Timestamp::now().as_millisecond();
+        (cached.expires_ms > now).then_some(cached)
+    }
+
+    async fn put(&self, place: &Place, mut cached: Cached) {
+        let ttl = i64::try_from(place.ttl.as_millis()).unwrap_or(i64::MAX);
+        cached.expires_ms = jiff::Timestamp::now().as_millisecond().saturating_add(ttl);
+        let Ok(text) = serde_json::to_vec(&cached) else { return };
+        let Ok(packed) = zstd::encode_all(text.as_slice(), 3) else { return };
+        // What cannot be cached is no error of the request.
+        let _ = self.kept.put_for(&place.owner, &place.name, &packed, place.ttl).await;
+    }
+
+    fn turn(&self, name: &str) -> Turn {
+        let mut coming = self.coming.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(first) = coming.get(name) {
+            // Whoever was first may have ended without taking its name away yet.
+            if first.has_changed().is_ok() {
+                return Turn::Wait(first.clone());
+            }
+        }
+        if coming.len() >= MOST_WAITING {
+            return Turn::Crowded;
+        }
+        let (told, heard) = watch::channel(());
+        coming.insert(name.to_owned(), heard);
+        Turn::First(told)
+    }
+
+    fn done(&self, name: &str) {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+}
+
+/// Where an answer is kept.
+pub struct Place {
+    name: String,
+    owner: Owner,
+    ttl: Duration,
+}
+
+enum Turn {
+    /// Nobody is asking: dropping the sender tells those who wait.
+    First(watch::Sender<()>),
+    /// Somebody is.
+    Wait(watch::Receiver<()>),
+    /// Too many are.
+    Crowded,
+}
+
+/// The settings of the route that was named, and who shares with whom.
+fn settings_of(asked: &Asked<'_>) -> Option<(CacheSettings, String)> {
+    let Requested::Route(route) = &asked.requested else { return None };
+    let settings = route.cache?;
+    let key = asked.key;
+    let of_key = || format!("k:{}", key.id);
+    let scope = match settings.scope {
+        CacheScope::Tenant => "t".to_owned(),
+        CacheScope::Team => key.team.as_ref().map_or_else(of_key, |team| format!("m:{team}")),
+        CacheScope::ApiKey => of_key(),
+    };
+    Some((settings, scope))
+}
