@@ -6,7 +6,7 @@ use tollgate_tests::http;
 use tollgate_tests::redis_server::RedisServer;
 use tollgate_tests::simulator_process::SimulatorProcess;
 
-use crate::stand::{KEY, Stand, Streamed, chat, refusal, refused, streaming, with};
+use crate::stand::{KEY, Stand, chat, refusal, refused, streaming, with};
 
 const CACHED: &str = r#"
 [routes.cached]

@@ -8,9 +8,8 @@ const EXAMPLES: &str = include_str!("labelled/examples.tsv");
 const PROMPTS: &str = include_str!("labelled/prompts.tsv");
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures are for whoever runs it")]
 fn nine_prompts_in_ten_find_their_intent() {
-    let Some(folder) = std::env::var_os("TOLLGATE_EMBEDDER_MODEL").map(PathBuf::from) else {
+    let Some(folder) = folder() else {
         println!(
             "SKIPPED: TOLLGATE_EMBEDDER_MODEL names no model; infra/embedding-model fetches one"
         );
@@ -60,9 +59,14 @@ fn intents(model: &Model) -> BTreeMap<String, Vec<Vec<f32>>> {
     let mut intents: BTreeMap<String, Vec<Vec<f32>>> = BTreeMap::new();
     for (name, example) in EXAMPLES.lines().filter_map(|line| line.split_once('\t')) {
         assert!(PROMPTS.lines().all(|line| !line.ends_with(example)), "held apart: {example}");
-        intents.entry(name.to_owned()).or_default().push(model.embed(example).unwrap());
+        intents.entry(name.to_owned()).or_default().push(model.embed(example).expect("a vector"));
     }
     intents
+}
+
+#[expect(clippy::disallowed_methods, reason = "where the model is, only the caller knows")]
+fn folder() -> Option<PathBuf> {
+    std::env::var_os("TOLLGATE_EMBEDDER_MODEL").map(PathBuf::from)
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {
@@ -71,7 +75,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn vectors_have_length_one_and_long_texts_are_cut() {
-    let Some(folder) = std::env::var_os("TOLLGATE_EMBEDDER_MODEL").map(PathBuf::from) else {
+    let Some(folder) = folder() else {
         return;
     };
     let model = Model::load(&folder).unwrap();

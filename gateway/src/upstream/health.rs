@@ -51,6 +51,9 @@ fn circuit_name(owner: &Owner, provider: &Provider, key: &str, target: &Target) 
     name
 }
 
+/// What all worlds and workers note of one target.
+type SharedTrack = Arc<Mutex<Track>>;
+
 /// Whose a provider is, as [`Upstreams::owner`] says.
 pub type Owner = Option<TenantId>;
 
@@ -65,7 +68,7 @@ pub struct Health {
     opened: Mutex<Vec<(CircuitName, Duration)>>,
     keys: Mutex<HashMap<(Owner, ProviderKeyId), Arc<KeyHealth>>>,
     bulkheads: Mutex<HashMap<(Owner, ProviderId), Arc<Bulkhead>>>,
-    tracks: Mutex<HashMap<(Owner, Target), Arc<Mutex<Track>>>>,
+    tracks: Mutex<HashMap<(Owner, Target), SharedTrack>>,
     /// The mean length of each route's answers, in tokens.
     outputs: Mutex<HashMap<(TenantId, RouteId), f64>>,
 }
@@ -86,7 +89,7 @@ pub struct TargetState {
     /// One per provider key; one without a key where the provider has none.
     pub slots: Vec<Slot>,
     bulkhead: Arc<Bulkhead>,
-    track: Arc<Mutex<Track>>,
+    track: SharedTrack,
     retries: RetryBudget,
 }
 
@@ -246,7 +249,7 @@ impl Health {
         bulkheads.entry((owner.clone(), provider.clone())).or_default().clone()
     }
 
-    fn track(&self, owner: &Owner, target: &Target) -> Arc<Mutex<Track>> {
+    fn track(&self, owner: &Owner, target: &Target) -> SharedTrack {
         let mut tracks = lock(&self.tracks);
         if tracks.len() >= REMEMBERED_MOST {
             tracks.retain(|_, track| Arc::strong_count(track) > 1);

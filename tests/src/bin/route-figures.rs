@@ -1,6 +1,8 @@
 //! `route-figures`: what a route does while one of its providers is dead (`outage`), what hedging does to a long tail
 //! (`tail`), and how exact a weighted split is over several nodes (`split`). Starts a simulator and a gateway of its own for each line of the table; all on 127.0.0.1.
 
+#![expect(clippy::print_stdout, reason = "the figures are the output")]
+
 use std::{
     collections::BTreeMap,
     error::Error,

@@ -1,6 +1,5 @@
 use super::*;
 use crate::{
-    dispatch::Whole,
     formats::facts::{Api, Facts},
     routing::{self, Question, TargetFacts, View},
 };
@@ -42,6 +41,9 @@ secret = "sk-0123456789abcdef"
 /// What a target does when it is called: after so long it answers or fails.
 type Script = (u64, Result<(), fn() -> UpstreamError>);
 
+/// The scripts of one target.
+type Scripts = (&'static str, Vec<Script>);
+
 /// Plays scripts instead of calling anybody; each target's last one is repeated.
 struct Played {
     scripts: RefCell<BTreeMap<&'static str, Vec<Script>>>,
@@ -67,7 +69,7 @@ impl Caller for Played {
         Ok(Answered {
             first_byte_at: Instant::now(),
             content_type: None,
-            body: AnswerBody::Plain(Box::new(Whole::default())),
+            body: AnswerBody::Plain(Box::default()),
             dropped: Vec::new(),
             clamped: Vec::new(),
             native: true,
@@ -259,7 +261,7 @@ async fn a_slow_first_gets_a_second_beside_it_and_the_faster_one_wins() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_of_one_of_two_leaves_the_other_and_of_both_goes_on() {
-    let cases: [(Vec<(&str, Vec<Script>)>, &str, &[&str]); 3] = [
+    let cases: [(Vec<Scripts>, &str, &[&str]); 3] = [
         (
             vec![("a/m", vec![(150, Err(down as _))]), ("b/m", vec![(100, OK)])],
             "b/m by attempt 1",
