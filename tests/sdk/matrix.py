@@ -19,6 +19,8 @@ from google import genai
 from google.genai import errors as genai_errors
 from google.genai import types as genai_types
 
+import embeddings
+from embeddings import Embeddings  # noqa: F401: unittest runs what it finds here.
 from stand import KEY, Stand
 
 HERE = pathlib.Path(__file__).parent
@@ -576,7 +578,7 @@ if __name__ == "__main__":
     program = unittest.main(exit=False, verbosity=0)
     result = program.result
     if path:
-        pathlib.Path(path).write_text(table(Matrix.outcomes))
+        pathlib.Path(path).write_text(table(Matrix.outcomes) + "\n" + embeddings.table())
     failed = len(result.failures) + len(result.errors)
     print(f"{result.testsRun - failed} passed, {failed} failed")
     sys.exit(bool(failed))
