@@ -33,6 +33,7 @@ MODELS = {
     "bedrock": "anthropic.claude-sonnet-4-5-v1:0",
     "cohere": "command-a-03-2025",
     "mistral": "mistral-large-latest--tells_usage",
+    "vertex": "gemini-3-pro",
 }
 REASONING = {
     "openai": "o3--reasoning=40",
@@ -41,6 +42,7 @@ REASONING = {
     "bedrock": "anthropic.claude-sonnet-4-5-v1:0--thinking=40",
     "cohere": "command-a-reasoning-08-2025--thinking=40",
     "mistral": "magistral-medium-latest--tells_usage--reasoning=40",
+    "vertex": "gemini-3-pro--thinking=40",
 }
 # Providers that count their reasoning and never show it.
 HIDDEN_REASONING = {"openai", "mistral"}

@@ -1,5 +1,6 @@
 """A provider simulator and a gateway in front of it, for the tests of this folder."""
 
+import json
 import os
 import pathlib
 import signal
@@ -10,6 +11,8 @@ import time
 import urllib.request
 
 KEY = "tgk_0123456789abcdef"
+# The service account that the simulator knows the public key of.
+ACCOUNT = pathlib.Path(__file__).parent.parent / "src/simulator/vertex/service_account.json"
 
 
 def free_port():
@@ -19,7 +22,8 @@ def free_port():
 
 
 class Stand:
-    """Both processes; `config` is the gateway's document with {listen}, {admin}, {simulator} and {usage} to fill in."""
+    """Both processes; `config` is the gateway's document with {listen}, {admin}, {simulator}, {usage}, {account} (the
+    file of a Google service account that gets its tokens from the provider `vertex`) and {key} to fill in."""
 
     def __init__(self, config, **values):
         self.directory = tempfile.TemporaryDirectory()
@@ -37,15 +41,27 @@ class Stand:
         self.simulator = f"http://127.0.0.1:{simulator}"
         self.root = f"http://127.0.0.1:{listen}"
         self.base_url = f"{self.root}/v1"
+        account = home / "account.json"
+        account.write_text(json.dumps(self.account()))
         config = home / "tollgate.toml"
         filled = dict(
-            values, listen=listen, admin=admin, simulator=self.simulator, usage=self.usage, key=KEY
+            values,
+            listen=listen,
+            admin=admin,
+            simulator=self.simulator,
+            usage=self.usage,
+            account=account,
+            key=KEY,
         )
         config.write_text(text.format(**filled))
         self.launch("provider-simulator", "--listen", f"127.0.0.1:{simulator}")
         self.launch("tollgate-gateway", "--config", str(config))
         self.wait_for(f"{self.simulator}/simulator/health")
         self.wait_for(f"http://127.0.0.1:{admin}/readyz")
+
+    def account(self):
+        account = json.loads(ACCOUNT.read_text())
+        return account | {"token_uri": f"{self.simulator}/vertex/token"}
 
     def launch(self, program, *arguments):
         path = pathlib.Path(os.environ["TOLLGATE_BIN_DIR"]) / program
