@@ -21,6 +21,7 @@ MODELS = {
     "bedrock": "amazon.titan-embed-text-v2:0",
     "mistral": "mistral-embed",
     "vertex": "gemini-embedding-001",
+    "azure": "text-embedding-3-small",
 }
 INPUTS = ["the weather in Paris", "a recipe for bread"]
 DIMENSIONS = 256

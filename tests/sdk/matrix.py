@@ -34,6 +34,7 @@ MODELS = {
     "cohere": "command-a-03-2025",
     "mistral": "mistral-large-latest--tells_usage",
     "vertex": "gemini-3-pro",
+    "azure": "gpt-4o",
 }
 REASONING = {
     "openai": "o3--reasoning=40",
@@ -43,9 +44,10 @@ REASONING = {
     "cohere": "command-a-reasoning-08-2025--thinking=40",
     "mistral": "magistral-medium-latest--tells_usage--reasoning=40",
     "vertex": "gemini-3-pro--thinking=40",
+    "azure": "o3--reasoning=40",
 }
 # Providers that count their reasoning and never show it.
-HIDDEN_REASONING = {"openai", "mistral"}
+HIDDEN_REASONING = {"openai", "mistral", "azure"}
 QUESTION = "What is the weather in Paris?"
 SCHEMA = {
     "type": "object",

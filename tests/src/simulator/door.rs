@@ -14,13 +14,14 @@ use super::requests::Record;
 use super::state::State;
 use super::visit::{BODY_BYTES_MAX, Visit};
 use super::wire::ResetSwitch;
-use super::{anthropic, bedrock, cohere, control, gemini, openai, vertex};
+use super::{anthropic, azure, bedrock, cohere, control, gemini, openai, vertex};
 
 /// The formats that are spoken here. One more is a variant, a line in [`KNOWN`] and one in
 /// [`Self::answer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Anthropic,
+    Azure,
     Bedrock,
     Cohere,
     Gemini,
@@ -31,8 +32,9 @@ enum Format {
 type Knows = fn(&Visit<'_>) -> bool;
 
 /// Who answers for which requests: the first that knows a request has it.
-const KNOWN: [(Format, Knows); 5] = [
+const KNOWN: [(Format, Knows); 6] = [
     (Format::Anthropic, anthropic::knows),
+    (Format::Azure, azure::knows),
     (Format::Bedrock, bedrock::knows),
     (Format::Cohere, cohere::knows),
     (Format::Gemini, gemini::knows),
@@ -49,6 +51,7 @@ impl Format {
     async fn answer(self, state: &State, visit: &Visit<'_>) -> Result<Response<Body>, Cut> {
         match self {
             Self::Anthropic => anthropic::answer(state, visit).await,
+            Self::Azure => azure::answer(state, visit).await,
             Self::Bedrock => bedrock::answer(state, visit).await,
             Self::Cohere => cohere::answer(state, visit).await,
             Self::Gemini => gemini::answer(state, visit).await,

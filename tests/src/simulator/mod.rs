@@ -13,6 +13,7 @@ pub mod door;
 pub mod visit;
 
 pub mod anthropic;
+pub mod azure;
 pub mod bedrock;
 pub mod cohere;
 pub mod gemini;

@@ -61,6 +61,15 @@ pub fn authenticate(state: &State, visit: &Visit<'_>) -> Result<(), ApiError> {
 
 /// Reads a JSON body and its field `model`; from here on the request is on the bill.
 pub fn begin(state: &State, visit: &Visit<'_>) -> Result<Call, ApiError> {
+    begin_with(state, visit, None)
+}
+
+/// The same; a model that the path names goes before that of the body.
+pub fn begin_with(
+    state: &State,
+    visit: &Visit<'_>,
+    named: Option<String>,
+) -> Result<Call, ApiError> {
     let (content_type, json) = visit.content_type();
     if !json {
         let message = format!(
@@ -78,13 +87,11 @@ pub fn begin(state: &State, visit: &Visit<'_>) -> Result<Call, ApiError> {
     let Ok(Value::Object(body)) = serde_json::from_slice(bytes) else {
         return Err(ApiError::not_json());
     };
-    let Some(requested) =
-        body.get("model").and_then(Value::as_str).filter(|model| !model.is_empty())
-    else {
+    let in_body = || body.get("model").and_then(Value::as_str).map(str::to_owned);
+    let Some(requested) = named.or_else(in_body).filter(|model| !model.is_empty()) else {
         let message = "you must provide a model parameter";
         return Err(ApiError::invalid("model", Some("missing_required_parameter"), message));
     };
-    let requested = requested.to_owned();
     Call::begin(state, visit, requested, body)
 }
 
