@@ -254,9 +254,10 @@ async fn confirmation<P>(
 
 /// Whether a route names a target of a provider.
 fn uses(spec: &Value, provider: &str) -> bool {
-    let targets = spec.get("targets").and_then(Value::as_array).into_iter().flatten();
-    let mut names = targets.filter_map(|target| target.get("use").and_then(Value::as_str));
-    names.any(|name| name.strip_prefix(provider).is_some_and(|rest| rest.starts_with('/')))
+    super::routing::entries(spec).any(|(target, _)| {
+        let name = target.get("use").and_then(Value::as_str).unwrap_or_default();
+        name.strip_prefix(provider).is_some_and(|rest| rest.starts_with('/'))
+    })
 }
 
 /// Requests that a provider served in the last 24 hours.
@@ -348,7 +349,12 @@ mod tests {
 
     #[test]
     fn a_route_uses_a_provider_by_its_whole_name() {
-        let spec = json!({ "targets": [{ "use": "openai-eu/gpt-4o" }, { "use": "support" }] });
+        let spec = json!({
+            "targets": [{ "use": "openai-eu/gpt-4o" }, { "use": "support" }],
+            "rules": [{ "when": "request.stream", "use": "mistral/large" }],
+            "default": "local/llama",
+        });
+        assert!(uses(&spec, "mistral") && uses(&spec, "local"));
         assert!(uses(&spec, "openai-eu"));
         assert!(!uses(&spec, "openai"));
         assert!(!uses(&json!({}), "openai"));

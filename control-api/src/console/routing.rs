@@ -100,23 +100,43 @@ fn count(number: i64) -> u64 {
 
 fn row(route: &Stored, traffic: Sums) -> RouteRow {
     let strategy = route.spec.get("strategy").and_then(Value::as_str).unwrap_or("fallback");
-    let targets = route.spec.get("targets").and_then(Value::as_array).into_iter().flatten();
+    let targets = entries(&route.spec);
     RouteRow {
         name: route.name.clone(),
         strategy: strategy.to_owned(),
-        targets: targets.map(|target| route_target(target, strategy == "weighted")).collect(),
+        targets: targets
+            .map(|(target, when)| route_target(&target, when, strategy == "weighted"))
+            .collect(),
         requests_24h: count(traffic.requests),
         errors_24h: count(traffic.errors),
         cost_24h: NanoUsd::new(traffic.cost_nano_usd),
     }
 }
 
-fn route_target(target: &Value, weighted: bool) -> RouteTarget {
+/// What a route can lead to, in its order, and when: its targets, or what its intents, its rules and its default name.
+pub(super) fn entries(spec: &Value) -> impl Iterator<Item = (Value, Option<String>)> {
+    let list = |name: &str| spec.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let targets = list("targets").into_iter().map(|target| (target, None));
+    let intents = list("intents").into_iter().map(|intent| {
+        let when = text(&intent, "name").map(|name| format!("intent {name}"));
+        (intent, when)
+    });
+    let rules = list("rules").into_iter().map(|rule| {
+        let when = text(&rule, "when");
+        (rule, when)
+    });
+    let default = text(spec, "default")
+        .map(|name| (serde_json::json!({ "use": name }), Some("default".to_owned())));
+    targets.chain(intents).chain(rules).chain(default)
+}
+
+fn route_target(target: &Value, when: Option<String>, weighted: bool) -> RouteTarget {
     let number = |name: &str| {
         target.get(name).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok())
     };
     RouteTarget {
         name: text(target, "use").unwrap_or_default(),
+        when,
         weight: weighted.then(|| number("weight").unwrap_or(1)),
         retries: number("retries").unwrap_or(0),
         first_byte: text(target, "first_byte"),

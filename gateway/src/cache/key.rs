@@ -104,7 +104,6 @@ mod tests {
         for (name, value) in [
             ("user", json!("other")),
             ("stream", json!(true)),
-            ("stream_options", json!({"include_usage": true})),
             ("metadata", json!({"a": "b"})),
             ("store", json!(true)),
         ] {
@@ -112,8 +111,12 @@ mod tests {
             body[name] = value;
             assert_eq!(of(&body).unwrap(), base, "{name}");
         }
-        let text = r#"{ "b": {"y": 1, "x": [1, {"d": 1, "c": 2}]},  "model":"m","messages":[]}"#;
-        let other = r#"{"messages":[],"model":"m","b":{"x":[1,{"c":2,"d":1}],"y":1}}"#;
+        let mut streaming = request();
+        streaming["stream"] = json!(true);
+        streaming["stream_options"] = json!({"include_usage": true});
+        assert_eq!(of(&streaming).unwrap(), base);
+        let text = r#"{ "b": {"y": 1, "x": [1, {"d": 1, "c": 2}]},  "model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+        let other = r#"{"messages":[{"content":"hi","role":"user"}],"model":"m","b":{"x":[1,{"c":2,"d":1}],"y":1}}"#;
         assert_eq!(of_text(text), of_text(other));
     }
 
@@ -160,7 +163,8 @@ mod tests {
                 "response_format" => json!({"type": "json_object"}),
                 "logprobs" => json!(true),
                 "stop" => json!([salt.to_string()]),
-                "n" | "seed" | "max_tokens" => json!(salt),
+                "n" => json!(2 + salt % 100),
+                "seed" | "max_tokens" => json!(salt + 10),
                 "some_future_member" => json!({"a": salt, "b": 2}),
                 _ => json!(1.0 / f64::from(salt + 20)),
             };

@@ -638,6 +638,7 @@ impl Samples {
     fn routes(&self) -> Vec<Named> {
         let target = |name: &str, weight, first: Option<&str>| RouteTarget {
             name: self.t(name),
+            when: None,
             weight,
             retries: 1,
             first_byte: first.map(|first| self.t(first)),

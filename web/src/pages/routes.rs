@@ -39,6 +39,8 @@ pub struct RouteRow {
 pub struct RouteTarget {
     /// A target, or another route.
     pub name: String,
+    /// The rule or the intent that leads to it.
+    pub when: Option<String>,
     /// Its share in a weighted route.
     pub weight: Option<u32>,
     /// Retries before the next.
