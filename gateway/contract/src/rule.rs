@@ -176,4 +176,22 @@ mod tests {
         }
         assert!(Rule::compile(&"1".repeat(5_000)).is_err());
     }
+
+    #[test]
+    fn deep_nesting_is_refused_or_compiled_and_never_ends_the_process() {
+        for (open, close) in [("(", ")"), ("[", "]"), ("!", ""), ("{1:", "}"), ("a.f(", ")")] {
+            let times = (MOST_CHARACTERS - 1) / (open.len() + close.len());
+            let text = format!("{}1{}", open.repeat(times), close.repeat(times));
+            let _ = Rule::compile(&text).map(|rule| rule.holds(&seen(&[])));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_compiler_panic(text in "([a-z_.]{1,8}|[()\\[\\]{}?:,'\"!<>=&|+*/%-]|[0-9]{1,20}|\\\\|\\s|.){0,24}") {
+            if let Ok(rule) = Rule::compile(&text) {
+                rule.holds(&seen(&[]));
+            }
+        }
+    }
 }
