@@ -30,6 +30,7 @@ mod audit;
 mod connected;
 mod control_api;
 mod control_start_up;
+mod decisions;
 mod every_operation;
 mod every_page;
 mod ledger;

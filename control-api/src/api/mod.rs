@@ -14,10 +14,12 @@ pub mod me;
 pub mod members;
 pub mod models;
 pub mod page;
+pub mod params;
 pub mod price_book;
 pub mod provider_keys;
 pub mod providers;
 pub mod requests;
+pub mod route_figures;
 pub mod routes;
 pub mod teams;
 pub mod tenant;
@@ -26,6 +28,7 @@ pub mod version;
 
 pub use body::Body;
 pub use page::{Page, PageQuery};
+pub use params::Params;
 pub use version::{IfMatch, with_etag};
 
 use actix_web::web;
@@ -45,6 +48,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(usage::routes)
         .configure(requests::routes)
         .configure(routes::routes)
+        .configure(route_figures::routes)
         .configure(providers::routes)
         .configure(provider_keys::routes)
         .configure(models::routes)
@@ -67,6 +71,7 @@ pub fn docs() -> Vec<utoipa::openapi::OpenApi> {
         usage::Doc::openapi(),
         requests::Doc::openapi(),
         routes::Doc::openapi(),
+        route_figures::Doc::openapi(),
         providers::Doc::openapi(),
         provider_keys::Doc::openapi(),
         models::Doc::openapi(),

@@ -63,8 +63,12 @@ pub struct UsageSums {
     input_tokens: i64,
     /// Tokens of answers.
     output_tokens: i64,
+    /// Requests that were answered from the cache.
+    cache_hits: i64,
     /// The charge as a decimal string.
     cost: String,
+    /// What answers from the cache would have cost, as a decimal string; nothing was charged for them.
+    saved: String,
     /// `USD`.
     currency: String,
 }
@@ -78,7 +82,9 @@ impl From<UsageAnswer> for UsageReport {
             errors: row.sums.errors,
             input_tokens: row.sums.input_tokens,
             output_tokens: row.sums.output_tokens,
+            cache_hits: row.sums.cache_hits,
             cost: row.sums.cost().to_string(),
+            saved: row.sums.saved().to_string(),
             currency: "USD".to_owned(),
         });
         Self { from: answer.from, to: answer.to, data: data.collect(), group_by: heads }

@@ -11,7 +11,10 @@ use crate::{
         api_keys::{self, Filter as KeyFilter},
         budgets::{self, BudgetRow},
         provider_keys,
-        usage::report::{self, Question, Sums},
+        usage::{
+            report::{self, Question, Sums},
+            requests::{self, Filter},
+        },
     },
 };
 use actix_web::HttpResponse;
@@ -94,16 +97,13 @@ async fn overview_page(visit: &Visit<of::See>) -> Result<OverviewPage, ApiError>
 
 /// What a tenant that never had a request still has to do.
 async fn setup(tx: &mut TenantTx) -> Result<Option<Setup>, ApiError> {
-    let ever = report::Filter {
-        failed: None,
-        model: None,
-        api_key: None,
+    let ever = Filter {
         from: DateTime::UNIX_EPOCH,
         to: Utc::now() + Duration::hours(1),
-        before: None,
         limit: 1,
+        ..Filter::default()
     };
-    if !report::requests(tx, &ever).await?.is_empty() {
+    if !requests::requests(tx, &ever).await?.is_empty() {
         return Ok(None);
     }
     let tenant = tx.tenant().0;

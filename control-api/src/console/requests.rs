@@ -104,6 +104,7 @@ fn search(query: &Query, cursor: &str, limit: i64) -> Option<Search> {
         // A cursor that is none begins at the newest request.
         after: cursor.parse().ok(),
         limit,
+        ..Search::default()
     })
 }
 

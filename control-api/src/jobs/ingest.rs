@@ -111,6 +111,8 @@ impl Sums {
         self.output_tokens = self.output_tokens.saturating_add(row.output_tokens);
         self.cost_nano_usd = self.cost_nano_usd.saturating_add(row.cost_nano_usd);
         self.list_cost_nano_usd = self.list_cost_nano_usd.saturating_add(row.list_cost_nano_usd);
+        self.cache_hits += if row.cache == "hit" { request } else { 0 };
+        self.saved_nano_usd = self.saved_nano_usd.saturating_add(row.saved_nano_usd);
     }
 }
 

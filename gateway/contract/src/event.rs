@@ -93,6 +93,16 @@ pub enum Purpose {
     Embedding,
 }
 
+impl Purpose {
+    /// Its name, as in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shadow => "shadow",
+            Self::Embedding => "embedding",
+        }
+    }
+}
+
 /// One call of one target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRecord {

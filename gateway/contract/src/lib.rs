@@ -9,6 +9,7 @@ pub mod document;
 pub mod event;
 pub mod feed;
 pub mod ids;
+pub mod interval;
 pub mod money;
 pub mod network;
 pub mod node;

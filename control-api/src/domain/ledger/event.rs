@@ -3,7 +3,7 @@
 use crate::{ids::TenantId, store::usage::intake::EventRow};
 use chrono::{DateTime, NaiveDate};
 use std::borrow::Cow;
-use tollgate_contract::event::UsageEvent;
+use tollgate_contract::{event::UsageEvent, money::NanoUsd};
 use uuid::Uuid;
 
 /// Reads an event as a gateway wrote it. The error says why it cannot be taken in.
@@ -21,6 +21,11 @@ pub fn read_event(payload: &str) -> Result<EventRow, String> {
         day_of(&event.id).ok_or_else(|| format!("id {:?}: no UUIDv7 of these days", event.id))?;
     let latency_ms = latency_ms(&event);
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let decision = event.decision.unwrap_or_default();
+    let (purpose, beside_request) = match event.beside {
+        Some(beside) => (beside.purpose.name().to_owned(), beside.request),
+        None => Default::default(),
+    };
     Ok(EventRow {
         tenant_id: tenant.0,
         day,
@@ -42,6 +47,12 @@ pub fn read_event(payload: &str) -> Result<EventRow, String> {
         latency_ms,
         input_tokens: whole(event.usage.input()),
         output_tokens: whole(event.usage.total_output()),
+        cache: event.cache,
+        saved_nano_usd: event.saved_nano_usd.map_or(0, NanoUsd::as_nanos),
+        purpose,
+        beside_request,
+        strategy: decision.strategy,
+        arm: decision.plan.into_iter().next().unwrap_or_default(),
         id: event.id,
         event: payload.into_owned(),
     })

@@ -4,11 +4,15 @@
 //! which it begins.
 
 mod budgets;
+mod decisions;
 mod overview;
 mod question;
 mod requests;
 
 pub use budgets::{BudgetState, budget_state};
+pub use decisions::{
+    GROUPS as DECISION_GROUPS, RouteFigures, Summary, SummaryGroup, arms, shadows, summary,
+};
 pub use overview::{Overview, Point, overview};
 pub use question::{GROUPS, ROWS_MAX, UsageAnswer, UsageQuery, UsageRow, csv, csv_cell, usage};
 pub use requests::{
@@ -53,11 +57,18 @@ impl Sums {
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
         self.cost_nano_usd = self.cost_nano_usd.saturating_add(other.cost_nano_usd);
+        self.cache_hits = self.cache_hits.saturating_add(other.cache_hits);
+        self.saved_nano_usd = self.saved_nano_usd.saturating_add(other.saved_nano_usd);
     }
 
     /// The charge.
     pub const fn cost(&self) -> NanoUsd {
         NanoUsd::new(self.cost_nano_usd)
+    }
+
+    /// What the cache saved.
+    pub const fn saved(&self) -> NanoUsd {
+        NanoUsd::new(self.saved_nano_usd)
     }
 }
 
@@ -157,8 +168,8 @@ mod tests {
         };
         assert_eq!(
             csv(&answer),
-            "day,target,requests,errors,input_tokens,output_tokens,cost,currency\r\n\
-             2026-11-25,\"a/b,c\",1,0,0,0,-0.000000001,USD\r\n"
+            "day,target,requests,errors,input_tokens,output_tokens,cache_hits,cost,saved,currency\r\n\
+             2026-11-25,\"a/b,c\",1,0,0,0,0,-0.000000001,0.00,USD\r\n"
         );
     }
 

@@ -5,7 +5,10 @@ use crate::{
     access::Actor,
     error::ApiError,
     state::State,
-    store::usage::report::{self, Filter, Sums},
+    store::usage::{
+        report::{self, Sums},
+        requests::{self, Filter},
+    },
 };
 use chrono::{DateTime, Duration, DurationRound as _, Utc};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
@@ -64,14 +67,12 @@ pub async fn overview(
         report::latencies(&mut tx, now - Duration::hours(24), LATENCIES_MAX).await?;
     let filter = Filter {
         failed: Some(true),
-        model: None,
-        api_key: None,
         from: now - Duration::days(DAYS),
         to: now + Duration::hours(1),
-        before: None,
         limit: FAILURES,
+        ..Filter::default()
     };
-    let failures = report::requests(&mut tx, &filter).await?;
+    let failures = requests::requests(&mut tx, &filter).await?;
     let failures = named(&mut tx, failures).await?;
     Ok(Overview {
         today: sum_from(&hours, today),

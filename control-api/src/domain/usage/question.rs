@@ -123,7 +123,16 @@ pub(super) fn groups(wanted: &[String]) -> Result<Vec<&'static str>, ApiError> {
 
 /// The rows as CSV, with a line of headings.
 pub fn csv(answer: &UsageAnswer) -> String {
-    let heads = ["requests", "errors", "input_tokens", "output_tokens", "cost", "currency"];
+    let heads = [
+        "requests",
+        "errors",
+        "input_tokens",
+        "output_tokens",
+        "cache_hits",
+        "cost",
+        "saved",
+        "currency",
+    ];
     let mut out = String::new();
     let mut line = |cells: &mut dyn Iterator<Item = String>| {
         out.push_str(&cells.collect::<Vec<_>>().join(","));
@@ -131,9 +140,10 @@ pub fn csv(answer: &UsageAnswer) -> String {
     };
     line(&mut answer.group_by.iter().chain(&heads).map(|head| (*head).to_owned()));
     for UsageRow { group, sums } in &answer.rows {
-        let numbers = [sums.requests, sums.errors, sums.input_tokens, sums.output_tokens]
-            .map(|sum| sum.to_string());
-        let money = [sums.cost().to_string(), "USD".to_owned()];
+        let numbers =
+            [sums.requests, sums.errors, sums.input_tokens, sums.output_tokens, sums.cache_hits]
+                .map(|sum| sum.to_string());
+        let money = [sums.cost().to_string(), sums.saved().to_string(), "USD".to_owned()];
         line(&mut group.iter().map(|cell| csv_cell(cell)).chain(numbers).chain(money));
     }
     out

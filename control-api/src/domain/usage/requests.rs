@@ -9,7 +9,10 @@ use crate::{
     state::State,
     store::{
         TenantTx,
-        usage::report::{self, Filter, KeyActivity, RequestRow, StoredEvent},
+        usage::{
+            report::{self, KeyActivity},
+            requests::{self as store, Filter, RequestRow, StoredEvent},
+        },
     },
 };
 use chrono::{DateTime, Duration, NaiveDate, Utc};
@@ -57,6 +60,28 @@ pub struct Search {
     pub model: Option<String>,
     /// With this API key.
     pub api_key: Option<ApiKeyId>,
+    /// Of this team.
+    pub team: Option<String>,
+    /// Of this member.
+    pub member: Option<String>,
+    /// Over this route.
+    pub route: Option<String>,
+    /// Served by this target.
+    pub target: Option<String>,
+    /// This target was called.
+    pub tried: Option<String>,
+    /// The strategy that ordered their targets.
+    pub strategy: Option<String>,
+    /// `hit`, `miss` or `off`.
+    pub cache: Option<String>,
+    /// With this error code.
+    pub error: Option<String>,
+    /// `app`, `shadow` or `embedding`.
+    pub purpose: Option<String>,
+    /// Whether another target than the first of the plan served them.
+    pub failed_over: Option<bool>,
+    /// They took at least so many milliseconds.
+    pub min_latency_ms: Option<i64>,
     /// Since; 30 days ago if absent.
     pub from: Option<DateTime<Utc>>,
     /// Until; now if absent.
@@ -95,42 +120,78 @@ impl std::str::FromStr for Cursor {
     }
 }
 
+impl Search {
+    /// What the store is asked for.
+    pub(super) fn filter(self) -> Result<Filter, ApiError> {
+        let failed = match self.status.as_deref() {
+            None | Some("") => None,
+            Some("ok") => Some(false),
+            Some("errors") => Some(true),
+            Some(_) => return Err(ApiError::invalid("/status", "must be one of: ok, errors")),
+        };
+        let purpose = match self.purpose.as_deref() {
+            None | Some("") => None,
+            Some("app") => Some(String::new()),
+            Some(known @ ("shadow" | "embedding")) => Some(known.to_owned()),
+            Some(_) => {
+                return Err(ApiError::invalid(
+                    "/purpose",
+                    "must be one of: app, shadow, embedding",
+                ));
+            }
+        };
+        let cache = text(self.cache);
+        if cache.as_deref().is_some_and(|cache| !matches!(cache, "hit" | "miss" | "off")) {
+            return Err(ApiError::invalid("/cache", "must be one of: hit, miss, off"));
+        }
+        let now = Utc::now();
+        let to = plausible(self.to.unwrap_or(now + Duration::hours(1)), "/to")?;
+        let from = plausible(self.from.unwrap_or(to.min(now) - Duration::days(30)), "/from")?;
+        let (from, to) = range(from, to)?;
+        Ok(Filter {
+            failed,
+            model: text(self.model),
+            api_key: self.api_key.map(|id| id.to_string()),
+            team: text(self.team),
+            member: text(self.member),
+            route: text(self.route),
+            target: text(self.target),
+            tried: text(self.tried),
+            strategy: text(self.strategy),
+            cache,
+            error: text(self.error),
+            purpose,
+            failed_over: self.failed_over,
+            min_latency_ms: self.min_latency_ms,
+            from,
+            to,
+            before: self.after.map(|Cursor(at, id)| (at, id)),
+            limit: self.limit,
+        })
+    }
+}
+
+/// A text that can be looked for: Postgres knows no NUL.
+fn text(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty() && !text.contains('\0'))
+}
+
 /// Requests, newest first.
 pub async fn requests(
     state: &State,
     actor: &Actor,
-    search: Search,
+    mut search: Search,
 ) -> Result<Vec<NamedRequest>, ApiError> {
-    let failed = match search.status.as_deref() {
-        None | Some("") => None,
-        Some("ok") => Some(false),
-        Some("errors") => Some(true),
-        Some(_) => return Err(ApiError::invalid("/status", "must be one of: ok, errors")),
-    };
-    let now = Utc::now();
-    let to = plausible(search.to.unwrap_or(now + Duration::hours(1)), "/to")?;
-    let from = plausible(search.from.unwrap_or(to.min(now) - Duration::days(30)), "/from")?;
-    let (from, to) = range(from, to)?;
-    let text = |text: Option<String>| text.filter(|text| !text.is_empty() && !text.contains('\0'));
+    let id = text(search.id.take());
+    let filter = search.filter()?;
     let mut tx = state.db.tenant(actor.tenant).await?;
-    let rows = match text(search.id) {
+    let rows = match id {
         Some(id) => {
             let Some(day) = day_of(&id) else { return Ok(Vec::new()) };
-            let found = report::request(&mut tx, &id, day).await?;
+            let found = store::request(&mut tx, &id, day).await?;
             found.into_iter().take(1).map(|event| event.row).filter(|row| row.id == id).collect()
         }
-        None => {
-            let filter = Filter {
-                failed,
-                model: text(search.model),
-                api_key: search.api_key.map(|id| id.to_string()),
-                from,
-                to,
-                before: search.after.map(|Cursor(at, id)| (at, id)),
-                limit: search.limit,
-            };
-            report::requests(&mut tx, &filter).await?
-        }
+        None => store::requests(&mut tx, &filter).await?,
     };
     named(&mut tx, rows).await
 }
@@ -154,7 +215,7 @@ pub struct RequestDetail {
 pub async fn request(state: &State, actor: &Actor, id: &str) -> Result<RequestDetail, ApiError> {
     let day = day_of(id).ok_or(ApiError::NotFound)?;
     let mut tx = state.db.tenant(actor.tenant).await?;
-    let events = report::request(&mut tx, id, day).await?;
+    let events = store::request(&mut tx, id, day).await?;
     let cost = events.iter().fold(0, |sum: i64, event| sum.saturating_add(event.row.cost_nano_usd));
     let mut events = events.into_iter();
     let StoredEvent { row, received_at, event } = events.next().ok_or(ApiError::NotFound)?;
@@ -186,7 +247,7 @@ pub async fn first_request(
     };
     let day: Option<NaiveDate> = day_of(id);
     let Some(day) = day else { return Ok(None) };
-    let rows = report::request(&mut tx, id, day).await?;
+    let rows = store::request(&mut tx, id, day).await?;
     let rows = rows.into_iter().take(1).map(|event| event.row).collect();
     Ok(named(&mut tx, rows).await?.pop())
 }

@@ -1,6 +1,6 @@
 //! How many targets were called for requests of a list.
 
-use super::report::RequestRow;
+use super::requests::RequestRow;
 use crate::store::{StoreError, TenantTx};
 use chrono::NaiveDate;
 use std::collections::HashMap;

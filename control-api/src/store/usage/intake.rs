@@ -50,6 +50,18 @@ pub struct EventRow {
     pub input_tokens: i64,
     /// All tokens of the answer.
     pub output_tokens: i64,
+    /// `hit`, `miss` or `off`.
+    pub cache: String,
+    /// What a cache hit saved.
+    pub saved_nano_usd: i64,
+    /// Why the gateway made the request itself, or nothing.
+    pub purpose: String,
+    /// The request that it was made for, or nothing.
+    pub beside_request: String,
+    /// What ordered its targets, or nothing.
+    pub strategy: String,
+    /// The first target of its plan, or nothing.
+    pub arm: String,
     /// The whole event, JSON.
     pub event: String,
 }
@@ -88,6 +100,10 @@ pub struct Sums {
     pub cost_nano_usd: i64,
     /// The charge at list prices.
     pub list_cost_nano_usd: i64,
+    /// Requests that were answered from the cache.
+    pub cache_hits: i64,
+    /// What they saved.
+    pub saved_nano_usd: i64,
 }
 
 /// The first and the last of an API key's events in a batch.
@@ -117,14 +133,17 @@ pub async fn insert(
     }
     let inserted = sqlx::query!(
         "insert into usage_events (tenant_id, day, id, adjusts, at, api_key, team, member, api, requested, route, \
-         target, provider_key, status, error, stream, cost_nano_usd, latency_ms, input_tokens, output_tokens, event) \
+         target, provider_key, status, error, stream, cost_nano_usd, latency_ms, input_tokens, output_tokens, cache, \
+         saved_nano_usd, purpose, beside_request, strategy, arm, event) \
          select tenant_id, day, id, adjusts, at, api_key, team, member, api, requested, route, target, provider_key, \
-         status, error, stream, cost, latency, input, output, event::jsonb from unnest($1::uuid[], $2::date[], \
+         status, error, stream, cost, latency, input, output, cache, saved, purpose, beside, strategy, arm, \
+         event::jsonb from unnest($1::uuid[], $2::date[], \
          $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], \
          $11::text[], $12::text[], $13::text[], $14::smallint[], $15::text[], $16::boolean[], $17::bigint[], \
-         $18::bigint[], $19::bigint[], $20::bigint[], $21::text[]) as e (tenant_id, day, id, adjusts, at, api_key, \
+         $18::bigint[], $19::bigint[], $20::bigint[], $21::text[], $22::bigint[], $23::text[], $24::text[], \
+         $25::text[], $26::text[], $27::text[]) as e (tenant_id, day, id, adjusts, at, api_key, \
          team, member, api, requested, route, target, provider_key, status, error, stream, cost, latency, input, \
-         output, event) on conflict do nothing returning tenant_id, id",
+         output, cache, saved, purpose, beside, strategy, arm, event) on conflict do nothing returning tenant_id, id",
         &column(rows, |row| row.tenant_id),
         &column(rows, |row| row.day),
         &column(rows, |row| row.id.clone()),
@@ -145,6 +164,12 @@ pub async fn insert(
         &column(rows, |row| row.latency_ms),
         &column(rows, |row| row.input_tokens),
         &column(rows, |row| row.output_tokens),
+        &column(rows, |row| row.cache.clone()),
+        &column(rows, |row| row.saved_nano_usd),
+        &column(rows, |row| row.purpose.clone()),
+        &column(rows, |row| row.beside_request.clone()),
+        &column(rows, |row| row.strategy.clone()),
+        &column(rows, |row| row.arm.clone()),
         &column(rows, |row| row.event.clone()),
     )
     .fetch_all(&mut **tx)
@@ -165,15 +190,16 @@ pub async fn add_to_rollup(
     }
     sqlx::query!(
         "insert into usage_rollup as r (tenant_id, hour, api_key, team, member, route, target, requests, errors, \
-         input_tokens, output_tokens, cost_nano_usd, list_cost_nano_usd) select * from unnest($1::uuid[], \
+         input_tokens, output_tokens, cost_nano_usd, list_cost_nano_usd, cache_hits, saved_nano_usd) select * from unnest($1::uuid[], \
          $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[], \
-         $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[]) \
+         $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[]) \
          on conflict (tenant_id, hour, api_key, team, member, route, target) do update set \
          requests = r.requests + excluded.requests, errors = r.errors + excluded.errors, \
          input_tokens = r.input_tokens + excluded.input_tokens, \
          output_tokens = r.output_tokens + excluded.output_tokens, \
          cost_nano_usd = r.cost_nano_usd + excluded.cost_nano_usd, \
-         list_cost_nano_usd = r.list_cost_nano_usd + excluded.list_cost_nano_usd",
+         list_cost_nano_usd = r.list_cost_nano_usd + excluded.list_cost_nano_usd, \
+         cache_hits = r.cache_hits + excluded.cache_hits, saved_nano_usd = r.saved_nano_usd + excluded.saved_nano_usd",
         &key(sums, |key| key.tenant_id),
         &key(sums, |key| key.hour),
         &key(sums, |key| key.api_key.clone()),
@@ -187,6 +213,8 @@ pub async fn add_to_rollup(
         &sum(sums, |sums| sums.output_tokens),
         &sum(sums, |sums| sums.cost_nano_usd),
         &sum(sums, |sums| sums.list_cost_nano_usd),
+        &sum(sums, |sums| sums.cache_hits),
+        &sum(sums, |sums| sums.saved_nano_usd),
     )
     .execute(&mut **tx)
     .await?;

@@ -1,11 +1,11 @@
-//! What lists and charts show of usage.
+//! What charts and totals show of usage.
 
+use super::requests::day_before;
 use crate::{
     ids::{ApiKeyId, MemberId, TeamId},
     store::{StoreError, TenantTx},
 };
-use chrono::{DateTime, NaiveDate, Utc};
-use serde_json::Value;
+use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -22,6 +22,10 @@ pub struct Sums {
     pub output_tokens: i64,
     /// The charge.
     pub cost_nano_usd: i64,
+    /// Requests that were answered from the cache.
+    pub cache_hits: i64,
+    /// What they would have cost otherwise.
+    pub saved_nano_usd: i64,
 }
 
 /// The tenant's sums by hour, oldest first; hours without requests are left out.
@@ -34,7 +38,8 @@ pub async fn hours(
     let rows = sqlx::query!(
         r#"select hour, sum(requests)::bigint as "requests!", sum(errors)::bigint as "errors!",
            sum(input_tokens)::bigint as "input!", sum(output_tokens)::bigint as "output!",
-           sum(cost_nano_usd)::bigint as "cost!"
+           sum(cost_nano_usd)::bigint as "cost!", sum(cache_hits)::bigint as "hits!",
+           sum(saved_nano_usd)::bigint as "saved!"
            from usage_rollup where tenant_id = $1 and hour >= $2 and hour < $3 group by hour order by hour"#,
         tenant.0,
         from,
@@ -49,6 +54,8 @@ pub async fn hours(
             input_tokens: row.input,
             output_tokens: row.output,
             cost_nano_usd: row.cost,
+            cache_hits: row.hits,
+            saved_nano_usd: row.saved,
         };
         (row.hour, sums)
     });
@@ -98,7 +105,8 @@ pub async fn sums(
              when 'member' then member when 'route' then route when 'target' then target else '' end as "second!",
            sum(requests)::bigint as "requests!", sum(errors)::bigint as "errors!",
            sum(input_tokens)::bigint as "input!", sum(output_tokens)::bigint as "output!",
-           sum(cost_nano_usd)::bigint as "cost!"
+           sum(cost_nano_usd)::bigint as "cost!", sum(cache_hits)::bigint as "hits!",
+           sum(saved_nano_usd)::bigint as "saved!"
            from usage_rollup where tenant_id = $1 and hour >= $2 and hour < $3
            and ($7::text is null or api_key = $7) and ($8::text is null or team = $8)
            and ($9::text is null or member = $9) and ($10::text is null or route = $10)
@@ -127,6 +135,8 @@ pub async fn sums(
             input_tokens: row.input,
             output_tokens: row.output,
             cost_nano_usd: row.cost,
+            cache_hits: row.hits,
+            saved_nano_usd: row.saved,
         };
         ([row.first, row.second], sums)
     });
@@ -153,186 +163,6 @@ pub async fn latencies(
     .fetch_one(&mut **tx)
     .await?;
     Ok((row.p50, row.p95))
-}
-
-/// The partitions to look into: an event's day is that of its id, which may be a little off its time.
-fn day_before(at: DateTime<Utc>) -> NaiveDate {
-    at.date_naive().pred_opt().unwrap_or(NaiveDate::MIN)
-}
-
-fn day_after(at: DateTime<Utc>) -> NaiveDate {
-    at.date_naive().succ_opt().unwrap_or(NaiveDate::MAX)
-}
-
-/// A request in a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestRow {
-    /// Its id.
-    pub id: String,
-    /// When it came in.
-    pub at: DateTime<Utc>,
-    /// The API key's id.
-    pub api_key: String,
-    /// The team's id, or nothing.
-    pub team: String,
-    /// The member's id, or nothing.
-    pub member: String,
-    /// Which API was called.
-    pub api: String,
-    /// The `model` as sent.
-    pub requested: String,
-    /// The route that it named, or nothing.
-    pub route: String,
-    /// What served it, or nothing.
-    pub target: String,
-    /// The HTTP status.
-    pub status: i16,
-    /// The error code.
-    pub error: Option<String>,
-    /// Whether the answer streamed.
-    pub stream: bool,
-    /// The charge; in lists with its corrections.
-    pub cost_nano_usd: i64,
-    /// To the end of the answer.
-    pub latency_ms: i64,
-    /// Tokens of the prompt.
-    pub input_tokens: i64,
-    /// Tokens of the answer.
-    pub output_tokens: i64,
-}
-
-/// Which requests a list has.
-#[derive(Debug, Clone)]
-pub struct Filter {
-    /// `Some(true)`: those that failed; `Some(false)`: the others.
-    pub failed: Option<bool>,
-    /// Asked for, named or served by this.
-    pub model: Option<String>,
-    /// With this API key.
-    pub api_key: Option<String>,
-    /// Came in at or after this …
-    pub from: DateTime<Utc>,
-    /// … and before this.
-    pub to: DateTime<Utc>,
-    /// Older than this one.
-    pub before: Option<(DateTime<Utc>, String)>,
-    /// How many at most.
-    pub limit: i64,
-}
-
-/// A page of requests, newest first.
-pub async fn requests(tx: &mut TenantTx, filter: &Filter) -> Result<Vec<RequestRow>, StoreError> {
-    let tenant = tx.tenant();
-    let (before_at, before_id) = filter.before.clone().unzip();
-    let mut rows = sqlx::query_as!(
-        RequestRow,
-        "select id, at, api_key, team, member, api, requested, route, target, status, error, stream, cost_nano_usd, \
-         latency_ms, input_tokens, output_tokens from usage_events where tenant_id = $1 and day >= $2 and day <= $3 \
-         and at >= $4 and at < $5 and adjusts is null and ($6::boolean is null or (status >= 400) = $6) \
-         and ($7::text is null or requested = $7 or route = $7 or target = $7) and ($8::text is null or api_key = $8) \
-         and ($9::timestamptz is null or (at, id) < ($9, $10)) order by at desc, id desc limit $11",
-        tenant.0,
-        day_before(filter.from),
-        day_after(filter.to),
-        filter.from,
-        filter.to,
-        filter.failed,
-        filter.model,
-        filter.api_key,
-        before_at,
-        before_id,
-        filter.limit,
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let corrections = corrections(tx, &rows).await?;
-    for row in &mut rows {
-        let correction = corrections.get(&row.id).copied().unwrap_or(0);
-        row.cost_nano_usd = row.cost_nano_usd.saturating_add(correction);
-    }
-    Ok(rows)
-}
-
-/// A request is corrected this often at most; gateways do it once.
-const CORRECTIONS_MAX: usize = 3;
-
-/// Ids of a request's corrections. They are in the request's partition, so they are found by the primary key.
-fn corrections_of(id: &str) -> impl Iterator<Item = String> + '_ {
-    (1..=CORRECTIONS_MAX).map(move |number| format!("{id}:{number}"))
-}
-
-async fn corrections(
-    tx: &mut TenantTx,
-    rows: &[RequestRow],
-) -> Result<HashMap<String, i64>, StoreError> {
-    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(HashMap::new()) };
-    let tenant = tx.tenant();
-    let ids: Vec<String> = rows.iter().flat_map(|row| corrections_of(&row.id)).collect();
-    let sums = sqlx::query!(
-        r#"select adjusts as "adjusts!", sum(cost_nano_usd)::bigint as "cost!" from usage_events
-           where tenant_id = $1 and day >= $2 and day <= $3 and id = any($4) and adjusts is not null group by adjusts"#,
-        tenant.0,
-        day_before(last.at),
-        day_after(first.at),
-        &ids
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    Ok(sums.into_iter().map(|row| (row.adjusts, row.cost)).collect())
-}
-
-/// An event as it was reported.
-#[derive(Debug, Clone)]
-pub struct StoredEvent {
-    /// Its columns.
-    pub row: RequestRow,
-    /// When it was taken in.
-    pub received_at: DateTime<Utc>,
-    /// The whole of it.
-    pub event: Value,
-}
-
-/// A request, followed by its corrections. `day` is that of the id.
-pub async fn request(
-    tx: &mut TenantTx,
-    id: &str,
-    day: NaiveDate,
-) -> Result<Vec<StoredEvent>, StoreError> {
-    let tenant = tx.tenant();
-    let ids: Vec<String> = std::iter::once(id.to_owned()).chain(corrections_of(id)).collect();
-    let rows = sqlx::query!(
-        "select id, at, api_key, team, member, api, requested, route, target, status, error, stream, cost_nano_usd, \
-         latency_ms, input_tokens, output_tokens, received_at, event from usage_events \
-         where tenant_id = $1 and day = $2 and id = any($3) order by length(id), id",
-        tenant.0,
-        day,
-        &ids
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let event = rows.into_iter().map(|row| StoredEvent {
-        row: RequestRow {
-            id: row.id,
-            at: row.at,
-            api_key: row.api_key,
-            team: row.team,
-            member: row.member,
-            api: row.api,
-            requested: row.requested,
-            route: row.route,
-            target: row.target,
-            status: row.status,
-            error: row.error,
-            stream: row.stream,
-            cost_nano_usd: row.cost_nano_usd,
-            latency_ms: row.latency_ms,
-            input_tokens: row.input_tokens,
-            output_tokens: row.output_tokens,
-        },
-        received_at: row.received_at,
-        event: row.event,
-    });
-    Ok(event.collect())
 }
 
 /// What an API key did.
