@@ -19,4 +19,6 @@ pub struct State {
     pub settings: Arc<Serve>,
     /// Verifies passwords, a few at a time.
     pub passwords: Arc<crate::access::password::Passwords>,
+    /// What gateways told of their targets in the last minute.
+    pub pulses: Arc<crate::domain::target_health::Pulses>,
 }

@@ -243,6 +243,7 @@ impl Relay {
         self.source.recorder = None;
         if code != "gateway_shutdown" {
             self.note(Outcome::Bad);
+            self.source.target.count_broken();
             let target = &self.source.target.target;
             tracing::warn!(request.id = %self.flight.event.id, target_name = %target, error = code, "{target} broke its answer off: {message}");
         }

@@ -13,7 +13,7 @@ use crate::{
     settings::{Serve, environment},
     state::{Current, State},
     telemetry::{Telemetry, logs},
-    upstream::{health::Health, hints},
+    upstream::{health::Health, hints, pulses},
     usage::{FileSink, UsageSinks},
     world::{
         self, Link, Loaded,
@@ -153,6 +153,7 @@ async fn run(flags: Serve, start: Start) -> Result<(), Mistakes> {
         )
     };
     let sharing = actix_web::rt::spawn(hints::share(state.clone()));
+    let pulsing = actix_web::rt::spawn(pulses::tell(state.clone()));
     let watchers = worlds.watch(&state);
     ready.set_ready();
     if let (Ok(listen), Ok(admin)) = addresses {
@@ -181,6 +182,7 @@ async fn run(flags: Serve, start: Start) -> Result<(), Mistakes> {
     let _ = app.await;
     cutter.abort();
     sharing.abort();
+    pulsing.abort();
     warming.abort();
     watchers.stop().await;
     finish(&state).await;

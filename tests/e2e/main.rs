@@ -36,4 +36,5 @@ mod every_page;
 mod ledger;
 mod price_book;
 mod secrets;
+mod target_health;
 mod tenant_wall;

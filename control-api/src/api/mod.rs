@@ -7,6 +7,7 @@ pub mod auth;
 pub mod body;
 pub mod budgets;
 pub mod config;
+pub mod health;
 pub mod idempotency;
 pub mod internal;
 pub mod management_tokens;
@@ -49,6 +50,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(requests::routes)
         .configure(routes::routes)
         .configure(route_figures::routes)
+        .configure(health::routes)
         .configure(providers::routes)
         .configure(provider_keys::routes)
         .configure(models::routes)
@@ -72,6 +74,7 @@ pub fn docs() -> Vec<utoipa::openapi::OpenApi> {
         requests::Doc::openapi(),
         routes::Doc::openapi(),
         route_figures::Doc::openapi(),
+        health::Doc::openapi(),
         providers::Doc::openapi(),
         provider_keys::Doc::openapi(),
         models::Doc::openapi(),

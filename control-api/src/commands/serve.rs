@@ -50,6 +50,7 @@ async fn serve(settings: Serve) -> Result<(), Mistakes> {
         keys: Arc::new(keys),
         settings: Arc::new(settings),
         passwords: Arc::new(Passwords::new()),
+        pulses: Arc::default(),
     };
     let jobs = jobs::spawn_all(&state);
     let server = server::build(state.clone(), listener)

@@ -19,6 +19,7 @@ pub mod provider_keys;
 pub mod providers;
 pub mod routes;
 pub mod sign_in;
+pub mod target_health;
 pub mod teams;
 pub mod tenants;
 pub mod usage;

@@ -1,10 +1,11 @@
-//! What runs beside the server: taking usage in, marking revocations, bringing new prices to gateways, cleaning up. Each survives outages of what it
-//! needs, and ends when it is told to.
+//! What runs beside the server: taking usage in, marking revocations, bringing new prices to gateways, listening to their
+//! pulses, cleaning up. Each survives outages of what it needs, and ends when it is told to.
 
 pub mod cleanup;
 pub mod consumer;
 pub mod ingest;
 pub mod price_book;
+pub mod pulses;
 pub mod revocations;
 
 use crate::state::State;
@@ -30,6 +31,7 @@ pub fn spawn_all(state: &State) -> Jobs {
         tokio::spawn(revocations::run(state.clone(), stop())),
         tokio::spawn(cleanup::run(state.clone(), stop())),
         tokio::spawn(price_book::run(state.clone(), stop())),
+        tokio::spawn(pulses::run(state.clone(), stop())),
     ];
     Jobs { stop: sender, tasks }
 }

@@ -17,6 +17,7 @@ pub mod pattern;
 pub mod price_book;
 pub mod pricing;
 pub mod provider;
+pub mod pulse;
 pub mod route;
 pub mod rule;
 pub mod sealed;

@@ -340,10 +340,14 @@ impl<C: Caller> Walk<'_, C> {
                     AnswerBody::Plain(_) => at - began,
                     AnswerBody::Stream { .. } => answered.first_byte_at - began,
                 };
+                state.count_answer(took);
                 let step = step.clone();
                 Ok(Box::new(Served { answered, step, state, slot, place, attempt, took }))
             }
-            Err(error) => Err((error, slot)),
+            Err(error) => {
+                state.count_failure(error.class());
+                Err((error, slot))
+            }
         }
     }
 

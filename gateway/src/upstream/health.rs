@@ -3,6 +3,9 @@
 //!
 //! Everything is remembered per owner of the providers: two tenants that both have a provider "openai" share nothing.
 
+mod pulse;
+
+use self::pulse::Tally;
 use super::{
     bulkhead::{Bulkhead, Place},
     circuit_breaker::{Circuit, Outcome},
@@ -54,6 +57,9 @@ fn circuit_name(owner: &Owner, provider: &Provider, key: &str, target: &Target) 
 /// What all worlds and workers note of one target.
 type SharedTrack = Arc<Mutex<Track>>;
 
+/// What all worlds and workers count of one target for the next pulse.
+type SharedTally = Arc<Mutex<Tally>>;
+
 /// Whose a provider is, as [`Upstreams::owner`] says.
 pub type Owner = Option<TenantId>;
 
@@ -68,7 +74,7 @@ pub struct Health {
     opened: Mutex<Vec<(CircuitName, Duration)>>,
     keys: Mutex<HashMap<(Owner, ProviderKeyId), Arc<KeyHealth>>>,
     bulkheads: Mutex<HashMap<(Owner, ProviderId), Arc<Bulkhead>>>,
-    tracks: Mutex<HashMap<(Owner, Target), SharedTrack>>,
+    tracks: Mutex<HashMap<(Owner, Target), (SharedTrack, SharedTally)>>,
     /// The mean length of each route's answers, in tokens.
     outputs: Mutex<HashMap<(TenantId, RouteId), f64>>,
 }
@@ -90,6 +96,7 @@ pub struct TargetState {
     pub slots: Vec<Slot>,
     bulkhead: Arc<Bulkhead>,
     track: SharedTrack,
+    tally: SharedTally,
     retries: RetryBudget,
 }
 
@@ -181,13 +188,15 @@ impl Health {
                 circuit_name: name,
             });
         }
+        let (track, tally) = self.track(owner, target);
         Some(TargetState {
             target: target.clone(),
             uris: [const { OnceLock::new() }; Operation::COUNT],
             base: provider.base_url.clone(),
             slots,
             bulkhead: self.bulkhead(owner, &provider.id),
-            track: self.track(owner, target),
+            track,
+            tally,
             retries: RetryBudget(Mutex::new(RetryBudget::START)),
             provider,
         })
@@ -249,12 +258,12 @@ impl Health {
         bulkheads.entry((owner.clone(), provider.clone())).or_default().clone()
     }
 
-    fn track(&self, owner: &Owner, target: &Target) -> SharedTrack {
+    fn track(&self, owner: &Owner, target: &Target) -> (SharedTrack, SharedTally) {
         let mut tracks = lock(&self.tracks);
         if tracks.len() >= REMEMBERED_MOST {
-            tracks.retain(|_, track| Arc::strong_count(track) > 1);
+            tracks.retain(|_, (track, _)| Arc::strong_count(track) > 1);
         }
-        let fresh = || Arc::new(Mutex::new(Track::new(Instant::now())));
+        let fresh = || (Arc::new(Mutex::new(Track::new(Instant::now()))), Arc::default());
         tracks.entry((owner.clone(), target.clone())).or_insert_with(fresh).clone()
     }
 

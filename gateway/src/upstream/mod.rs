@@ -13,6 +13,7 @@ pub mod google_token;
 pub mod health;
 pub mod hints;
 pub mod operation;
+pub mod pulses;
 pub mod resolver;
 pub mod sending;
 pub mod targets;

@@ -7,8 +7,10 @@ use super::health::{Health, TargetState};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, PoisonError, RwLock},
+    time::Instant,
 };
 use tollgate_contract::{
+    pulse::TargetPulse,
     route::Target,
     world::{Upstreams, World},
 };
@@ -30,7 +32,7 @@ struct Prepared {
 
 #[derive(Debug, Clone)]
 struct Owned {
-    #[expect(dead_code, reason = "held, so that its address cannot become another's")]
+    /// Held, so that its address cannot become another's.
     upstreams: Arc<Upstreams>,
     targets: HashMap<Target, Arc<TargetState>>,
 }
@@ -64,6 +66,17 @@ impl Targets {
         Some(state)
     }
 
+    /// What there is to tell of all targets since the last call.
+    pub fn pulses(&self, health: &Health, now: Instant) -> Vec<TargetPulse> {
+        let prepared = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let of = |owned: &Owned| {
+            let owner = &owned.upstreams.owner;
+            let pulse = |state: &Arc<TargetState>| state.pulse(owner, health, now);
+            owned.targets.values().filter_map(pulse).collect::<Vec<_>>()
+        };
+        prepared.of.values().flat_map(of).collect()
+    }
+
     /// What goes over into the next world: the targets of upstreams that it has too.
     pub fn carried_over(&self, next: &World) -> Self {
         let in_use: HashSet<usize> =
@@ -91,10 +104,7 @@ mod tests {
         upstream::{circuit_breaker::Outcome, credential::Credential},
         world::fixture::{self, Feed},
     };
-    use std::{
-        collections::HashSet,
-        time::{Duration, Instant},
-    };
+    use std::{collections::HashSet, time::Duration};
     use tollgate_contract::ids::TenantId;
 
     const LARGE: &str = "openai/large";
