@@ -7,7 +7,7 @@ use tollgate_tests::control_process::ConnectedGateway;
 use tollgate_tests::http;
 
 use crate::stand::with;
-use crate::tenants::{APP_KEY, DOCUMENT, Platform, chat, until_status};
+use crate::tenants::{APP_KEY, Platform, chat, document_with, until_status};
 
 const ROUTES: &str = r#"
 [models."alpha/sim"]
@@ -45,9 +45,7 @@ shadow = { use = "alpha/sim--slow=300", percent = 100 }
 /// A platform with these routes, and a gateway that knows them.
 async fn started() -> (Platform, ConnectedGateway) {
     let platform = Platform::start().await;
-    // What a document has of a tenant comes first in it.
-    let (providers, tenant) = DOCUMENT.split_once("[tenants.acme]").unwrap();
-    let applied = platform.apply(&format!("{providers}{ROUTES}\n[tenants.acme]{tenant}"));
+    let applied = platform.apply(&document_with(ROUTES));
     assert!(applied.contains("changes made"), "{applied}");
     let gateway = platform.gateway("one").await;
     until_status(&gateway, APP_KEY, 200).await;
@@ -59,14 +57,16 @@ async fn get(platform: &Platform, path: &str) -> Value {
 }
 
 fn number(text: &Value) -> f64 {
-    text.as_str().unwrap_or_else(|| panic!("{text} is no text")).parse().unwrap()
+    let number = text.as_str().and_then(|text| text.parse().ok());
+    number.unwrap_or_else(|| panic!("{text} is no decimal number"))
 }
 
 /// The figures of a route, by its name.
 async fn figures(platform: &Platform, route: &str, kind: &str) -> Value {
     let routes = get(platform, "/api/v1/routes").await;
-    let all = routes["data"].as_array().unwrap();
-    let id = all.iter().find(|row| row["name"] == route).unwrap()["id"].as_str().unwrap();
+    let mut all = routes["data"].as_array().into_iter().flatten();
+    let id = all.find(|row| row["name"] == route).and_then(|row| row["id"].as_str());
+    let id = id.expect("the route is there");
     get(platform, &format!("/api/v1/routes/{id}/{kind}")).await
 }
 

@@ -6,7 +6,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::stand::SOON;
-use crate::tenants::{APP_KEY, DOCUMENT, Platform, chat, until_status};
+use crate::tenants::{APP_KEY, Platform, chat, document_with, until_status};
 
 const SHAKY: &str = r#"
 [models."alpha/sim--status=503"]
@@ -25,8 +25,8 @@ async fn targets(platform: &Platform, token: &str) -> Value {
 }
 
 fn of<'h>(health: &'h Value, target: &str) -> &'h Value {
-    let all = health["data"].as_array().unwrap();
-    all.iter().find(|row| row["target"] == target).unwrap_or(&Value::Null)
+    let mut all = health["data"].as_array().into_iter().flatten();
+    all.find(|row| row["target"] == target).unwrap_or(&Value::Null)
 }
 
 #[tokio::test]
@@ -34,8 +34,7 @@ async fn a_target_that_fails_is_down_within_seconds_and_the_other_is_up() {
     let platform = Platform::start().await;
     platform.control.tenant("other");
     let stranger = platform.control.management_token("other", "owner");
-    let (providers, tenant) = DOCUMENT.split_once("[tenants.acme]").unwrap();
-    let applied = platform.apply(&format!("{providers}{SHAKY}\n[tenants.acme]{tenant}"));
+    let applied = platform.apply(&document_with(SHAKY));
     assert!(applied.contains("changes made"), "{applied}");
     let (one, two) = tokio::join!(platform.gateway("one"), platform.gateway("two"));
     for gateway in [&one, &two] {

@@ -45,6 +45,11 @@ limit = "50.00"
 window = "month"
 "#;
 
+/// [`DOCUMENT`] with further models and routes.
+pub fn document_with(more: &str) -> String {
+    DOCUMENT.replacen("[tenants.acme]", &format!("{more}\n[tenants.acme]"), 1)
+}
+
 /// A control plane with a tenant.
 pub struct Platform {
     pub simulator: SimulatorProcess,

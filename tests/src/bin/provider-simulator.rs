@@ -42,6 +42,7 @@ Answers:
   thinking=N, redacted_thinking[=N], omitted_thinking
                     reasoning that it shows, signed; or what stands in its place (not OpenAI)
   tools[=N]         call N of the request's tools
+  call=NAME{JSON}   call this tool unless its result is there; then quote that
   preamble=N        N words of text before the calls (not OpenAI)
   stop=WORD         the format's own word for why the answer ended
   unicode           characters of two to four bytes among the words

@@ -55,6 +55,7 @@ impl Call {
         {
             directives = directives.without_faults();
         }
+        directives.turn = directives.script.as_ref().and_then(|script| script.turn(&body));
         let row = state.bill.row(visit.provider, &name);
         let (log, record) = (Arc::clone(&state.requests), Arc::clone(visit.record));
         let progress = Progress::begin(log, record, &name, row);

@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::quirks::Quirks;
+use super::script::{Script, Turn};
 
 /// What one request asked of the simulator.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,10 @@ pub struct Directives {
     pub tokens: u64,
     /// Call this many of the request's tools.
     pub tools: Option<usize>,
+    /// Call this tool, and quote its result once it is there.
+    pub script: Option<Script>,
+    /// What the script makes of this request.
+    pub turn: Option<Turn>,
     /// Words of text before the tool calls.
     pub preamble: Option<usize>,
     /// Tokens of the request's prompt to report and bill as read from a cache.
@@ -153,6 +158,8 @@ impl Default for Directives {
             gap: Duration::ZERO,
             tokens: 16,
             tools: None,
+            script: None,
+            turn: None,
             preamble: None,
             cached: 0,
             cache_read: 0,
@@ -262,6 +269,9 @@ impl Directives {
             "tokens" => self.tokens = number()?,
             "tools" => {
                 self.tools = Some(size_or(1)?.clamp(1, 128));
+            }
+            "call" => {
+                self.script = Some(value.and_then(Script::parse).ok_or_else(unknown)?);
             }
             "preamble" => self.preamble = Some(size()?),
             "cached" => self.cached = number()?,
@@ -384,6 +394,7 @@ mod tests {
             "m--thinking",
             "m--quirk",
             "m--quirk=nobody",
+            "m--call=Bash",
         ] {
             assert!(Directives::of_model(text).is_err(), "{text}");
         }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::directives::Directives;
 use super::pieces::Pieces;
+use super::script::Turn;
 use super::signatures::{self, Place};
 use super::tokens::PromptTokens;
 use super::tool_calls::ToolCall;
@@ -116,7 +117,12 @@ pub enum Stop {
 impl MessagePlan {
     /// Decides the answer to a request. `preamble` words of text stand before tool calls, unless a
     /// directive says otherwise.
-    pub fn new(wanted: Wanted<'_>, directives: &Directives, preamble: usize) -> Self {
+    pub fn new(mut wanted: Wanted<'_>, directives: &Directives, preamble: usize) -> Self {
+        match &directives.turn {
+            Some(Turn::Call(call)) => wanted.tool_calls = vec![call.clone()],
+            Some(Turn::Say(_)) => wanted.tool_calls.clear(),
+            None => {}
+        }
         let prompt = PromptTokens::new(wanted.prompt_tokens, directives);
         let mut outline = Outline { blocks: vec![], left: wanted.tokens_max, complete: true };
         outline.think(wanted.thinking, directives);
@@ -267,6 +273,9 @@ impl Outline {
 }
 
 fn text(shape: Shape<'_>, directives: &Directives) -> Pieces {
+    if let Some(Turn::Say(text)) = &directives.turn {
+        return Pieces::of(text);
+    }
     match (directives.big_kb, shape) {
         (Some(kb), _) => Pieces::big(kb),
         (None, Shape::Text) => Pieces::words(0, directives.tokens, directives),

@@ -37,6 +37,7 @@ pub mod message_plan;
 pub mod pieces;
 pub mod plan;
 pub mod schema;
+pub mod script;
 pub mod signatures;
 pub mod thoughts;
 pub mod tokens;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::chat_request::ChatRequest;
 use super::directives::Directives;
+use super::script::Turn;
 use super::tokens::PromptTokens;
 use super::tool_calls::{self, ToolCall};
 use super::usage::Counts;
@@ -62,7 +63,11 @@ impl Plan {
         // Reasoning comes first and uses up the maximum, as with the real ones.
         let reasoning = directives.reasoning.min(tokens_max);
         let visible_max = tokens_max - reasoning;
-        let tool_calls = tool_calls::of(request, directives.tools);
+        let tool_calls = match &directives.turn {
+            Some(Turn::Call(call)) => vec![call.clone()],
+            Some(Turn::Say(_)) => vec![],
+            None => tool_calls::of(request, directives.tools),
+        };
 
         let (pieces, complete) = if tool_calls.is_empty() {
             text(request, directives, visible_max)
@@ -114,6 +119,9 @@ impl Pieces {
 
 /// The pieces of a text answer, and whether they are all of it.
 fn text(request: &ChatRequest, directives: &Directives, tokens_max: u64) -> (Pieces, bool) {
+    if let Some(Turn::Say(text)) = &directives.turn {
+        return capped(pieces::quarters(text).map(text_piece).collect(), tokens_max);
+    }
     if let Some(kb) = directives.big_kb {
         let wanted = words::count_for_bytes(0, kb * 1024);
         let count = wanted.min(usize::try_from(tokens_max).unwrap_or(usize::MAX));

@@ -29,7 +29,7 @@ pub use part::{
 pub use turns::{alternating, fold_late_systems, repaired};
 pub use unsupported::{Unsupported, note_foreign, note_unsupported};
 
-use crate::json::Raw;
+use crate::json::{Members, Raw};
 
 /// A wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -374,6 +374,19 @@ pub struct Tool {
     pub cache: Option<CacheMark>,
     /// Members that only the origin knows.
     pub extra: Extra,
+}
+
+impl Tool {
+    /// Why no other format can offer a tool that only its own knows.
+    pub fn only_at(&self, origin: Format) -> String {
+        let of_type = || match &self.kind {
+            ToolKind::Native(raw) => Members::of_text(raw.get())?.peek_str("type"),
+            ToolKind::Function { .. } | ToolKind::Custom { .. } => None,
+        };
+        let name = Some(self.name.clone()).filter(|name| !name.is_empty()).or_else(of_type);
+        let tool = name.map_or_else(|| "one of them".to_owned(), |name| format!("`{name}`"));
+        format!("{tool} is known to the format {} only", origin.name())
+    }
 }
 
 /// What a tool is.

@@ -64,9 +64,7 @@ fn sent(tool: &Tool, origin: Format, fit: &mut Fit) -> Option<Tool> {
     match &tool.kind {
         ToolKind::Native(_) if origin == Format::Anthropic => return Some(sent),
         ToolKind::Native(_) => {
-            let name = if tool.name.is_empty() { "a tool" } else { tool.name.as_str() };
-            let why = format!("`{name}` runs at providers of the format {} only", origin.name());
-            fit.cannot("tools", &why);
+            fit.cannot("tools", &tool.only_at(origin));
             return None;
         }
         ToolKind::Custom { .. } => {

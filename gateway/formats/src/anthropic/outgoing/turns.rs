@@ -80,7 +80,10 @@ fn sendable(part: &Part, role: Role, origin: Format, fit: &mut Fit) -> Option<Pa
         }
         // Nobody else can read it, and unsigned reasoning is refused.
         PartKind::Reasoning { signature: Some(by), .. } | PartKind::Sealed(by) => {
-            return (by.by == Format::Anthropic).then(|| part.clone());
+            if by.by != Format::Anthropic {
+                return None;
+            }
+            part.clone()
         }
         PartKind::Reasoning { signature: None, .. } => return None,
         PartKind::Media(file) => {

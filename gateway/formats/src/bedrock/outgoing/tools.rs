@@ -191,9 +191,7 @@ fn sent(tool: &Tool, conversation: &Conversation, model: &Model, fit: &mut Fit) 
     let param = label(origin, "tools");
     let (parameters, wanted) = match &tool.kind {
         ToolKind::Native(_) => {
-            let name = if tool.name.is_empty() { "a tool" } else { tool.name.as_str() };
-            let why = format!("`{name}` runs at providers of the format {} only", origin.name());
-            fit.cannot(param, &why);
+            fit.cannot(param, &tool.only_at(origin));
             return None;
         }
         ToolKind::Custom { .. } => {

@@ -54,8 +54,7 @@ impl Writing<'_> {
                     entries.push(raw.get().as_bytes().to_vec());
                 }
                 ToolKind::Native(_) => {
-                    let why = "a tool of another provider's own is among them";
-                    self.fit.cannot("tools", why);
+                    self.fit.cannot("tools", &tool.only_at(self.asked.origin));
                 }
                 ToolKind::Custom { .. } => {
                     let why =

@@ -140,8 +140,7 @@ impl Writing<'_> {
         let kind = match &tool.kind {
             ToolKind::Native(raw) if self.own() => return Some(raw.get().to_owned()),
             ToolKind::Native(_) => {
-                let why = "a tool that runs at another provider is offered";
-                self.fit.cannot(label, why);
+                self.fit.cannot(label, &tool.only_at(self.conversation.origin));
                 return None;
             }
             ToolKind::Custom { .. } if !self.dialect.tools.openais => {

@@ -104,7 +104,7 @@ pub(super) fn written(conversation: &Conversation, fit: &mut Fit) -> Vec<Vec<u8>
         match &tool.kind {
             ToolKind::Native(raw) if own => written.push(raw.get().as_bytes().to_vec()),
             ToolKind::Native(_) => {
-                fit.cannot(label, "a tool that runs at another provider is offered");
+                fit.cannot(label, &tool.only_at(conversation.origin));
             }
             ToolKind::Function { .. } | ToolKind::Custom { .. } => {
                 if tool.cache.is_some() {

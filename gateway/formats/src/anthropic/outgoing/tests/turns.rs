@@ -221,3 +221,16 @@ fn files_find_their_blocks() {
         ])
     );
 }
+
+#[test]
+fn signed_reasoning_leaves_behind_what_only_the_apps_format_has() {
+    let signature = Signature { by: Format::Anthropic, data: "sig".to_owned() };
+    let kind = PartKind::Reasoning { text: "hm".to_owned(), signature: Some(signature) };
+    // Codex sends `content: null` beside the summary.
+    let extra = vec![("content".to_owned(), Raw::parse("null").unwrap())];
+    let thought = Part { kind, cache: None, extra };
+    let mut conversation = chat(vec![user("q"), assistant(vec![thought, call("a", "f")])]);
+    conversation.origin = Format::OpenaiResponses;
+    let block = &body(&conversation, OLD)["messages"][1]["content"][0];
+    assert_eq!(*block, json!({"type": "thinking", "thinking": "hm", "signature": "sig"}));
+}
