@@ -7,7 +7,7 @@ use tollgate_tests::control_process::ConnectedGateway;
 use tollgate_tests::http;
 
 use crate::stand::with;
-use crate::tenants::{APP_KEY, Platform, chat, document_with, until_status};
+use crate::tenants::{APP_KEY, Platform, chat, until_status};
 
 const ROUTES: &str = r#"
 [models."alpha/sim"]
@@ -45,8 +45,7 @@ shadow = { use = "alpha/sim--slow=300", percent = 100 }
 /// A platform with these routes, and a gateway that knows them.
 async fn started() -> (Platform, ConnectedGateway) {
     let platform = Platform::start().await;
-    let applied = platform.apply(&document_with(ROUTES));
-    assert!(applied.contains("changes made"), "{applied}");
+    platform.apply_with(ROUTES);
     let gateway = platform.gateway("one").await;
     until_status(&gateway, APP_KEY, 200).await;
     (platform, gateway)

@@ -45,11 +45,6 @@ limit = "50.00"
 window = "month"
 "#;
 
-/// [`DOCUMENT`] with further models and routes.
-pub fn document_with(more: &str) -> String {
-    DOCUMENT.replacen("[tenants.acme]", &format!("{more}\n[tenants.acme]"), 1)
-}
-
 /// A control plane with a tenant.
 pub struct Platform {
     pub simulator: SimulatorProcess,
@@ -74,9 +69,15 @@ impl Platform {
         control.tenant("acme");
         let owner = control.management_token("acme", "owner");
         let platform = Self { simulator, control, owner };
-        let applied = platform.apply(DOCUMENT);
-        assert!(applied.contains("changes made"), "{applied}");
+        platform.apply_with("");
         platform
+    }
+
+    /// Applies [`DOCUMENT`] with further models and routes.
+    pub fn apply_with(&self, more: &str) {
+        let document = DOCUMENT.replacen("[tenants.acme]", &format!("{more}\n[tenants.acme]"), 1);
+        let applied = self.apply(&document);
+        assert!(applied.contains("changes made"), "{applied}");
     }
 
     /// Applies a document for the tenant; `{simulator}` stands for the simulator's URL. What was printed, errors too.
