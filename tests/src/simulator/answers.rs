@@ -64,13 +64,18 @@ pub fn array(body: Body) -> Response<Body> {
 
 /// The answer to a call as one document, cut short if its directives say so.
 pub fn document(call: Call, document: &impl Serialize) -> Response<Body> {
-    let mut bytes = Bytes::from(serde_json::to_vec(document).unwrap_or_default());
+    bytes(call, "application/json", serde_json::to_vec(document).unwrap_or_default())
+}
+
+/// The same of other content.
+pub fn bytes(call: Call, content_type: &'static str, content: impl Into<Bytes>) -> Response<Body> {
+    let mut bytes: Bytes = content.into();
     let promised = bytes.len();
     let half = promised / 2;
     let (cut, length) = match call.directives.fault {
         Some(Fault::Reset(_)) => (Some(CutBy::Reset(call.switch)), promised),
         Some(Fault::Truncate(_)) => (Some(CutBy::Close), promised),
-        // The message is whole, but its JSON is not.
+        // The message is whole, but what it says is not.
         Some(Fault::Garbage(_) | Fault::End(_) | Fault::Half(_)) => (None, half),
         _ => (None, promised),
     };
@@ -78,9 +83,13 @@ pub fn document(call: Call, document: &impl Serialize) -> Response<Body> {
     if !good {
         bytes.truncate(half);
     }
+    let content_type = HeaderValue::from_static(content_type);
     let plain = PlainAnswer { bytes, cut, progress: call.progress, good };
-    let mut response =
-        with_type(StatusCode::OK, JSON, body::paced(Frames::Plain(plain), &call.directives));
+    let mut response = with_type(
+        StatusCode::OK,
+        content_type,
+        body::paced(Frames::Plain(plain), &call.directives),
+    );
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     response
 }

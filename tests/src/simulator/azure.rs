@@ -3,26 +3,20 @@
 
 use hyper::{Method, Response, StatusCode};
 
+use super::answers;
 use super::body::{Body, Cut};
+use super::call::Call;
 use super::errors::ApiError;
 use super::models::percent_decoded;
-use super::openai;
+use super::openai::{self, operation::Operation};
 use super::state::State;
 use super::visit::Visit;
-use super::{answers, chat, embeddings, responses};
 
 /// What a path leads to, and the deployment if the path names it.
 #[derive(Debug, PartialEq, Eq)]
 struct Address {
     operation: Operation,
     deployment: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    Chat,
-    Embeddings,
-    Responses,
 }
 
 /// Whether a request is for Azure.
@@ -32,18 +26,17 @@ pub fn knows(visit: &Visit<'_>) -> bool {
 
 /// Answers a request.
 pub async fn answer(state: &State, visit: &Visit<'_>) -> Result<Response<Body>, Cut> {
-    let begun = check(state, visit).and_then(|address| {
-        let call = openai::begin_with(state, visit, address.deployment)?;
-        Ok((address.operation, call))
-    });
-    let mut response = match begun {
-        Ok((Operation::Chat, call)) => chat::answer(call).await?,
-        Ok((Operation::Embeddings, call)) => embeddings::answer(call).await?,
-        Ok((Operation::Responses, call)) => responses::answer(call).await?,
+    let mut response = match begun(state, visit).await {
+        Ok((operation, call)) => operation.answer(call).await?,
         Err(error) => answers::error(&error),
     };
     answers::dress(&mut response, visit.number, visit.started);
     Ok(response)
+}
+
+async fn begun(state: &State, visit: &Visit<'_>) -> Result<(Operation, Call), ApiError> {
+    let Address { operation, deployment } = check(state, visit)?;
+    Ok((operation, openai::begin(state, visit, operation, deployment).await?))
 }
 
 /// The address first, then the key: Azure says 404 to anyone who asks without a version.
@@ -80,12 +73,8 @@ fn address(path: &str, version: Option<&str>) -> Option<Address> {
             None => (None, path),
         }
     };
-    let operation = match path {
-        "chat/completions" => Operation::Chat,
-        "embeddings" => Operation::Embeddings,
-        "responses" => Operation::Responses,
-        _ => return None,
-    };
+    // What Azure has of Cohere's has addresses of its own.
+    let operation = Operation::at(path).filter(|operation| *operation != Operation::Rerank)?;
     Some(Address { operation, deployment })
 }
 

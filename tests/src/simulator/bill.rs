@@ -31,6 +31,9 @@ pub struct BillRow {
     unbilled_input_tokens: AtomicU64,
     unbilled_output_tokens: AtomicU64,
     search_units: AtomicU64,
+    images: AtomicU64,
+    characters: AtomicU64,
+    sound_ms: AtomicU64,
 }
 
 /// A reading of the whole bill.
@@ -71,6 +74,12 @@ pub struct Charges {
     pub unbilled_output_tokens: u64,
     /// Searches, of which a rerank is one for each hundred documents.
     pub search_units: u64,
+    /// Pictures, where they are charged by the piece.
+    pub images: u64,
+    /// Characters that were spoken.
+    pub characters: u64,
+    /// Milliseconds of sound that were understood, where they are charged by the time.
+    pub sound_ms: u64,
 }
 
 /// How a request ended.
@@ -181,6 +190,21 @@ impl BillRow {
         add(&self.search_units, units);
     }
 
+    /// Charges pictures.
+    pub fn charge_images(&self, count: u64) {
+        add(&self.images, count);
+    }
+
+    /// Charges characters of speech.
+    pub fn charge_characters(&self, count: u64) {
+        add(&self.characters, count);
+    }
+
+    /// Charges sound.
+    pub fn charge_sound(&self, milliseconds: u64) {
+        add(&self.sound_ms, milliseconds);
+    }
+
     fn read(&self) -> Charges {
         Charges {
             requests: self.requests.load(Ordering::Acquire),
@@ -196,6 +220,9 @@ impl BillRow {
             unbilled_input_tokens: self.unbilled_input_tokens.load(Ordering::Acquire),
             unbilled_output_tokens: self.unbilled_output_tokens.load(Ordering::Acquire),
             search_units: self.search_units.load(Ordering::Acquire),
+            images: self.images.load(Ordering::Acquire),
+            characters: self.characters.load(Ordering::Acquire),
+            sound_ms: self.sound_ms.load(Ordering::Acquire),
         }
     }
 }
@@ -223,6 +250,9 @@ impl AddAssign for Charges {
         self.unbilled_input_tokens += other.unbilled_input_tokens;
         self.unbilled_output_tokens += other.unbilled_output_tokens;
         self.search_units += other.search_units;
+        self.images += other.images;
+        self.characters += other.characters;
+        self.sound_ms += other.sound_ms;
     }
 }
 

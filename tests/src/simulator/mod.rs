@@ -23,6 +23,7 @@ pub mod vertex;
 
 pub mod call;
 pub mod fields;
+pub mod form;
 pub mod provider_error;
 
 pub mod chat;

@@ -1,20 +1,28 @@
 //! OpenAI's format at the door: path, method, key, content type and body are checked here, in this
 //! order.
 
-use hyper::{Method, Response, StatusCode};
-use serde_json::Value;
+pub mod operation;
 
+mod completions;
+mod images;
+mod moderations;
+mod rerank;
+mod speech;
+mod transcriptions;
+
+use hyper::{Method, Response, StatusCode};
+use serde_json::{Map, Value};
+
+use self::operation::Operation;
 use super::body::{Body, Cut};
 use super::call::Call;
 use super::errors::ApiError;
 use super::state::State;
 use super::visit::{BODY_BYTES_MAX, Visit};
-use super::{answers, chat, control, embeddings, models, responses};
+use super::{answers, control, form, models};
 
 enum Endpoint<'a> {
-    Chat,
-    Embeddings,
-    Responses,
+    Operation(Operation),
     Models,
     Model(&'a str),
 }
@@ -24,16 +32,8 @@ pub async fn answer(state: &State, visit: &Visit<'_>) -> Result<Response<Body>, 
     let answered = match check(state, visit) {
         Ok(Endpoint::Models) => Ok(models::list(state, visit.provider)),
         Ok(Endpoint::Model(id)) => Ok(models::one(state, visit.provider, id)),
-        Ok(Endpoint::Chat) => match begin(state, visit) {
-            Ok(call) => Ok(chat::answer(call).await?),
-            Err(error) => Err(error),
-        },
-        Ok(Endpoint::Responses) => match begin(state, visit) {
-            Ok(call) => Ok(responses::answer(call).await?),
-            Err(error) => Err(error),
-        },
-        Ok(Endpoint::Embeddings) => match begin(state, visit) {
-            Ok(call) => Ok(embeddings::answer(call).await?),
+        Ok(Endpoint::Operation(operation)) => match begin(state, visit, operation, None).await {
+            Ok(call) => Ok(operation.answer(call).await?),
             Err(error) => Err(error),
         },
         Err(error) => Err(error),
@@ -59,34 +59,15 @@ pub fn authenticate(state: &State, visit: &Visit<'_>) -> Result<(), ApiError> {
     }
 }
 
-/// Reads a JSON body and its field `model`; from here on the request is on the bill.
-pub fn begin(state: &State, visit: &Visit<'_>) -> Result<Call, ApiError> {
-    begin_with(state, visit, None)
-}
-
-/// The same; a model that the path names goes before that of the body.
-pub fn begin_with(
+/// Reads a body and its field `model`, which a model that the path names goes before; from here on the request is on
+/// the bill.
+pub async fn begin(
     state: &State,
     visit: &Visit<'_>,
+    operation: Operation,
     named: Option<String>,
 ) -> Result<Call, ApiError> {
-    let (content_type, json) = visit.content_type();
-    if !json {
-        let message = format!(
-            "Unsupported content type: '{content_type}'. Only 'application/json' is accepted."
-        );
-        let code = Some("unsupported_content_type");
-        return Err(ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "invalid_request_error",
-            code,
-            message,
-        ));
-    }
-    let bytes = visit.body.as_deref().unwrap_or_default();
-    let Ok(Value::Object(body)) = serde_json::from_slice(bytes) else {
-        return Err(ApiError::not_json());
-    };
+    let body = fields(visit, operation).await?;
     let in_body = || body.get("model").and_then(Value::as_str).map(str::to_owned);
     let Some(requested) = named.or_else(in_body).filter(|model| !model.is_empty()) else {
         let message = "you must provide a model parameter";
@@ -95,11 +76,39 @@ pub fn begin_with(
     Call::begin(state, visit, requested, body)
 }
 
+async fn fields(visit: &Visit<'_>, operation: Operation) -> Result<Map<String, Value>, ApiError> {
+    let (content_type, json) = visit.content_type();
+    let is_form = content_type.to_ascii_lowercase().starts_with("multipart/form-data");
+    let (expected, right) = match operation.takes_form() {
+        true => ("multipart/form-data", is_form),
+        // Pictures to change may be named by address too, which is not played.
+        false => ("application/json", json),
+    };
+    if !right {
+        let message =
+            format!("Unsupported content type: '{content_type}'. Only '{expected}' is accepted.");
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "invalid_request_error",
+            Some("unsupported_content_type"),
+            message,
+        ));
+    }
+    let bytes = visit.body.clone().unwrap_or_default();
+    if operation.takes_form() {
+        return form::read(content_type, bytes).await;
+    }
+    match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(body)) => Ok(body),
+        _ => Err(ApiError::not_json()),
+    }
+}
+
 fn check<'a>(state: &State, visit: &Visit<'a>) -> Result<Endpoint<'a>, ApiError> {
     let (method, whole_path) = (&visit.head.method, visit.head.uri.path());
     let endpoint = endpoint(visit.path).ok_or_else(|| control::not_found(method, whole_path))?;
     let expected = match endpoint {
-        Endpoint::Chat | Endpoint::Embeddings | Endpoint::Responses => Method::POST,
+        Endpoint::Operation(_) => Method::POST,
         Endpoint::Models | Endpoint::Model(_) => Method::GET,
     };
     if *method != expected {
@@ -113,12 +122,13 @@ fn check<'a>(state: &State, visit: &Visit<'a>) -> Result<Endpoint<'a>, ApiError>
 }
 
 fn endpoint(path: &str) -> Option<Endpoint<'_>> {
-    match path.strip_prefix("v1/")? {
-        "chat/completions" => Some(Endpoint::Chat),
-        "embeddings" => Some(Endpoint::Embeddings),
-        "responses" => Some(Endpoint::Responses),
-        "models" => Some(Endpoint::Models),
-        rest => rest.strip_prefix("models/").filter(|id| !id.is_empty()).map(Endpoint::Model),
+    let path = path.strip_prefix("v1/")?;
+    if path == "models" {
+        return Some(Endpoint::Models);
+    }
+    match path.strip_prefix("models/").filter(|id| !id.is_empty()) {
+        Some(id) => Some(Endpoint::Model(id)),
+        None => Operation::at(path).map(Endpoint::Operation),
     }
 }
 
@@ -137,6 +147,7 @@ mod tests {
             ("v1/chat/completions", true),
             ("v1/embeddings", true),
             ("v1/models/org/name", true),
+            ("v1/audio/speech", true),
             ("v1/models/", false),
             ("v2/embeddings", false),
             ("", false),
