@@ -5,6 +5,7 @@ pub mod api;
 pub mod aside;
 pub mod auth;
 pub mod body;
+pub mod bounds;
 pub mod cache;
 pub mod counters;
 pub mod dispatch;

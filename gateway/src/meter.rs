@@ -11,6 +11,8 @@ pub struct Meter {
     pub input_upper: u64,
     /// The most answer tokens that are possible; absent: not known.
     pub output_upper: Option<u64>,
+    /// The most of what is charged by number; its tokens say nothing.
+    pub units_upper: Usage,
     /// The prompt tokens that are probable.
     pub input_estimate: u64,
     /// Answer tokens by our own count.
@@ -65,7 +67,7 @@ impl Meter {
 
     /// Keeps a reported usage between half of our own count and what was reserved.
     fn clip(&self, reported: Usage) -> Usage {
-        let mut usage = reported;
+        let mut usage = reported.with_units_of(&self.units_upper);
         if usage.input() > self.input_upper {
             usage = usage.with_input(self.input_upper);
         }
@@ -97,6 +99,7 @@ mod tests {
             }),
             input_upper: 100,
             output_upper: Some(50),
+            units_upper: Usage { requests: 1, images: 2, ..Usage::default() },
             input_estimate: 30,
             produced: 20,
             began: true,
@@ -116,6 +119,18 @@ mod tests {
             (Some(usage(40_000, 25_000)), usage(100, 50), false, true),
             (Some(usage(40, 3)), usage(40, 10), false, true),
             (None, usage(30, 20), true, false),
+            (
+                Some(Usage { images: 2, ..usage(1, 10) }),
+                Usage { images: 2, ..usage(1, 10) },
+                false,
+                false,
+            ),
+            (
+                Some(Usage { images: 9, ..usage(1, 10) }),
+                Usage { images: 2, ..usage(1, 10) },
+                false,
+                true,
+            ),
         ];
         for (reported, expected, estimated, disputed) in cases {
             let charge = meter(reported).charge();

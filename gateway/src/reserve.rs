@@ -1,6 +1,7 @@
 //! How much a request reserves: the most that it can cost on any target of its plan, and what its key's limits count.
 
 use crate::{
+    bounds,
     counters::{BudgetState, DeniedBy, HoldRequest, LimitRequest, RateKind, Refusal},
     error::GatewayError,
     failure,
@@ -45,13 +46,14 @@ impl Reservation {
         let own = request.facts.max_output;
         let catalog = plan.steps.iter().filter_map(|step| step.model.max_output).max();
         let max_output = match (own, catalog) {
+            _ if bounds::answers_in_tokens(request.api) => {
+                Some(catalog.unwrap_or(DEFAULT_MAX_OUTPUT))
+            }
+            _ if !request.api.generates() => Some(0),
             (Some(own), Some(catalog)) => Some(own.min(catalog)),
             (own, catalog) => own.or(catalog),
         };
-        Self {
-            max_output: if request.api.generates() { max_output } else { Some(0) },
-            ..Self::default()
-        }
+        Self { max_output, ..Self::default() }
     }
 
     /// A budget applies and nobody gave a maximum: one is set, or the cost would have no bound.
@@ -259,7 +261,8 @@ fn most_cost(
     let steps = plan.steps.iter().filter(|step| covers(budget, key, step));
     let costs = steps.filter_map(|step| {
         let input = request.facts.input_upper_bound(step.model.context_window);
-        step.model.price.as_ref().map(|price| price.upper_bound(input, output))
+        let most = bounds::most(request, input, output);
+        step.model.price.as_ref().map(|price| price.upper_bound(&most))
     });
     costs.max().unwrap_or(NanoUsd::ZERO)
 }
@@ -283,7 +286,8 @@ pub fn affordable_output(
             .filter_map(|step| step.model.price.as_ref().map(|price| (step, price)))
             .all(|(step, price)| {
                 let input = request.facts.input_upper_bound(step.model.context_window);
-                price.upper_bound(input, output.saturating_mul(choices)) <= room
+                let most = bounds::most(request, input, output.saturating_mul(choices));
+                price.upper_bound(&most) <= room
             })
     };
     let before = reservation.max_output.unwrap_or(DEFAULT_MAX_OUTPUT);

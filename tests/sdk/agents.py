@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 from stand import KEY, Stand
 
@@ -97,17 +96,6 @@ def run(command, settings, home, folder):
     return process.returncode, out, error
 
 
-def events(stand, route, at_least):
-    """The usage events of a route; they are written a moment after the answer."""
-    deadline = time.monotonic() + 10
-    while True:
-        lines = stand.usage.read_text().splitlines() if stand.usage.exists() else []
-        found = [event for event in map(json.loads, lines) if event["route"] == route]
-        if at_least <= len(found) or deadline < time.monotonic():
-            return found
-        time.sleep(0.05)
-
-
 def turn(stand, agent, upstream):
     """What went wrong, or nothing."""
     route = f"{agent}-{upstream}"
@@ -118,7 +106,7 @@ def turn(stand, agent, upstream):
         (folder / "note.txt").write_text(f"The word is {WORD}.\n")
         command, settings = {"claude": claude, "codex": codex}[agent](stand, route, home, folder)
         status, out, error = run(command, settings, home, folder)
-    asked = events(stand, route, at_least=2)
+    asked = stand.events(2, lambda event: event["route"] == route)
     refused = [event for event in asked if event["status"] >= 400]
     said = f"status {status}\n{out}\n{error}"
     if status != 0 or "The tool says: " not in out or WORD not in out:

@@ -20,8 +20,10 @@ from google.genai import errors as genai_errors
 from google.genai import types as genai_types
 
 import embeddings
+import media
 from embeddings import Embeddings  # noqa: F401: unittest runs what it finds here.
-from stand import KEY, Stand
+from media import Media  # noqa: F401
+from stand import KEY, Stand, with_limited
 
 HERE = pathlib.Path(__file__).parent
 
@@ -515,14 +517,6 @@ CANNOT = {
 }
 
 
-def with_limited(config):
-    """Each provider once more, for calls that exhaust its rate limit."""
-    head, *blocks = re.split(r"(?m)^(?=\[)", config)
-    providers = [block for block in blocks if block.startswith("[providers.")]
-    copies = [block.replace("[providers.", "[providers.limited-", 1) for block in providers]
-    return head + "".join(blocks) + "\n" + "".join(copies)
-
-
 class Matrix(unittest.TestCase):
     """One test for each cell."""
 
@@ -582,7 +576,8 @@ if __name__ == "__main__":
     program = unittest.main(exit=False, verbosity=0)
     result = program.result
     if path:
-        pathlib.Path(path).write_text(table(Matrix.outcomes) + "\n" + embeddings.table())
+        tables = [table(Matrix.outcomes), embeddings.table(), media.table()]
+        pathlib.Path(path).write_text("\n".join(tables))
     failed = len(result.failures) + len(result.errors)
     print(f"{result.testsRun - failed} passed, {failed} failed")
     sys.exit(bool(failed))

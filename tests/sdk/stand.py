@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,14 @@ def free_port():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
+
+
+def with_limited(config):
+    """Each provider once more, for calls that exhaust its rate limit."""
+    head, *blocks = re.split(r"(?m)^(?=\[)", config)
+    providers = [block for block in blocks if block.startswith("[providers.")]
+    copies = [block.replace("[providers.", "[providers.limited-", 1) for block in providers]
+    return head + "".join(blocks) + "\n" + "".join(copies)
 
 
 class Stand:
@@ -81,6 +90,18 @@ class Stand:
                 ended = any(process.poll() is not None for process, _ in self.processes)
                 if ended or deadline < time.monotonic():
                     raise RuntimeError(f"{url}: {error}\n{self.logs()}") from error
+            time.sleep(0.05)
+
+    def events(self, at_least=0, of=lambda event: True):
+        """The usage events that `of` lets pass; they are written a moment after the answer."""
+        deadline = time.monotonic() + 10
+        while True:
+            text = self.usage.read_text() if self.usage.exists() else ""
+            # The last line may not be whole yet.
+            lines = text[: text.rfind("\n") + 1].splitlines()
+            found = [event for event in map(json.loads, lines) if of(event)]
+            if at_least <= len(found) or deadline < time.monotonic():
+                return found
             time.sleep(0.05)
 
     def logs(self):

@@ -110,6 +110,20 @@ impl Usage {
         }
     }
 
+    /// The same, with no more images, sound and searched documents than `most` has. Searches of the web are the
+    /// provider's to decide, and requests are the gateway's own.
+    #[must_use]
+    pub fn with_units_of(self, most: &Self) -> Self {
+        Self {
+            input_images: self.input_images.min(most.input_images),
+            images: self.images.min(most.images),
+            characters: self.characters.min(most.characters),
+            audio_ms: self.audio_ms.min(most.audio_ms),
+            search_units: self.search_units.min(most.search_units),
+            ..self
+        }
+    }
+
     /// The same with another number of answer tokens, all of them text.
     #[must_use]
     pub const fn with_output(self, tokens: u64) -> Self {

@@ -9,6 +9,7 @@ use super::{
     health::TargetState,
 };
 use crate::{
+    bounds,
     dispatch::{self, Sender},
     formats::{conversation::Conversation, facts::Request, mistake::Mistake},
     guards::Inspected,
@@ -88,11 +89,13 @@ impl Caller for Sending<'_> {
     }
 
     fn meter(&self, step: &Step) -> Meter {
-        let facts = &self.request.request().facts;
+        let request = self.request.request();
+        let facts = &request.facts;
         Meter {
             price: step.model.price.clone(),
             input_upper: facts.input_upper_bound(step.model.context_window),
             output_upper: self.output_upper,
+            units_upper: bounds::most(request, 0, 0),
             input_estimate: facts.input_estimate(),
             ..Meter::default()
         }

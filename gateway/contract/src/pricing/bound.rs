@@ -4,12 +4,10 @@ use super::{Circumstances, Price, Rates, Tier};
 use crate::{money::NanoUsd, usage::Usage};
 
 impl Price {
-    /// The most that a request with at most `input` prompt tokens and `output` answer tokens can cost, however its
-    /// tokens fall into buckets and tiers, at whatever time, at whatever service tier and with all factors. What is
-    /// charged by number is not in it but for the request itself: see [`Self::upper_bound_of`].
-    pub fn upper_bound(&self, input: u64, output: u64) -> NanoUsd {
-        let most = Usage { input_uncached: input, output, requests: 1, ..Usage::default() };
-        self.bound(&most, None, |_| true)
+    /// The most that a request can cost that uses at most `most`, however its tokens fall into buckets and tiers, at
+    /// whatever time, at whatever service tier and with all factors.
+    pub fn upper_bound(&self, most: &Usage) -> NanoUsd {
+        self.bound(most, None, |_| true)
     }
 
     /// The most that a request can cost that uses at most `most`: its prompt and answer tokens, whatever they are, and

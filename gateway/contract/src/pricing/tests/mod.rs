@@ -11,6 +11,11 @@ fn price(text: &str) -> Price {
     read_price(text).unwrap_or_else(|| panic!("{text}"))
 }
 
+/// So many tokens and one request.
+fn of(input_uncached: u64, output: u64) -> Usage {
+    Usage { input_uncached, output, requests: 1, ..Usage::default() }
+}
+
 /// Counts by bucket, as in `input 1000 cached 200`.
 fn usage(text: &str) -> Usage {
     let mut usage = Usage::default();
@@ -57,7 +62,7 @@ fn an_absurd_cost_saturates_and_trips_every_budget() {
     let much = usage(&format!("input {} output {0} input_images {0} ms {0}", u64::MAX));
     let under = Circumstances { modifiers: &["us", "fast"], ..Circumstances::default() };
     assert_eq!(dear.cost_under(&much, &under), NanoUsd::new(i64::MAX));
-    assert_eq!(dear.upper_bound(u64::MAX, u64::MAX), NanoUsd::new(i64::MAX));
+    assert_eq!(dear.upper_bound(&of(u64::MAX, u64::MAX)), NanoUsd::new(i64::MAX));
 }
 
 #[test]
@@ -88,6 +93,6 @@ fn a_bound_covers_what_the_request_may_become_and_no_more_than_that() {
     ] {
         assert_eq!(price.upper_bound_of(&most, &asked).as_nanos(), nanos, "{asked:?}");
     }
-    let all = price.upper_bound(50, 10).as_nanos();
+    let all = price.upper_bound(&of(50, 10)).as_nanos();
     assert_eq!(all, (50 * 4_000 + 10 * 8_000) * 22 / 10);
 }

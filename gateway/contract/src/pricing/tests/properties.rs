@@ -1,5 +1,6 @@
 //! What holds of all prices.
 
+use super::of;
 use crate::{
     money::NanoUsd,
     pricing::{
@@ -148,7 +149,7 @@ proptest! {
             requests: 1, input_images: 0, images: 0, characters: 0, audio_ms: 0, search_units: 0,
             web_searches: 0, ..usage
         };
-        let bound = price.upper_bound(tokens.input(), tokens.total_output());
+        let bound = price.upper_bound(&of(tokens.input(), tokens.total_output()));
         prop_assert!(price.cost_under(&of_tokens, &under) <= bound);
         prop_assert!(cost <= price.upper_bound_of(&usage, &under));
         // Without a word for the service tier, or with `auto`, it can become any.
@@ -165,8 +166,8 @@ proptest! {
     fn a_bound_grows_with_what_it_is_of(
         price in a_price(), input in 0u64..200_000, output in 0u64..50_000, more in 0u64..100_000,
     ) {
-        prop_assert!(price.upper_bound(input, output) <= price.upper_bound(input + more, output));
-        prop_assert!(price.upper_bound(input, output) <= price.upper_bound(input, output + more));
+        prop_assert!(price.upper_bound(&of(input, output)) <= price.upper_bound(&of(input + more, output)));
+        prop_assert!(price.upper_bound(&of(input, output)) <= price.upper_bound(&of(input, output + more)));
     }
 
     #[test]
