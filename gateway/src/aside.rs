@@ -157,5 +157,5 @@ pub fn embeddings(model: &str, texts: &[&str], key: &ApiKey) -> Result<Inspected
     let api = crate::formats::facts::Api::Embeddings;
     let request: Request =
         crate::formats::understand::understand(api, Default::default(), body.to_string().into())?;
-    guards::inspect(&key.tenant, request)
+    guards::inspect(&key.tenant, request, &mut Vec::new())
 }

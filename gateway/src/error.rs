@@ -88,6 +88,14 @@ impl GatewayError {
         }
     }
 
+    /// A guard refuses what the request says. The app is told which rule, not what it found.
+    pub fn content_blocked(guard: &str, found: &str) -> Self {
+        let message = format!(
+            "The guard \"{guard}\" refuses this request: it contains what its rule \"{found}\" looks for. Take it out, or ask whoever administers Tollgate."
+        );
+        Self::invalid("content_blocked", None, message)
+    }
+
     /// 404: there is no such model.
     pub fn unknown_model(message: impl Into<String>) -> Self {
         Self {

@@ -77,7 +77,7 @@ async fn decide(
         "messages": [{"role": "user", "content": options.prompt}],
     });
     let request = understand(Api::Chat, Default::default(), body.to_string().into())?;
-    let inspected = guards::inspect(&key.tenant, request)?;
+    let inspected = guards::inspect(&key.tenant, request, &mut Vec::new())?;
     let requested = routing::resolve(key, &options.model)?;
     let conversation = OnceCell::new();
     let asked = Asked {

@@ -1,5 +1,6 @@
 //! Answers that an app may come back to: what `previous_response_id` and `GET /v1/responses/{id}` speak of where no
-//! provider keeps them. In Redis if the node counts there, so that every node finds them, else in this process.
+//! provider keeps them; and cached answers. In Redis if the node counts there, so that every node finds them, else in this
+//! process.
 //!
 //! What is kept is sealed with a key derived from the API key that the app presented. No node and no control plane
 //! holds that key (they know hashes only), so a copy of Redis tells nothing, and one app never reads another's.
@@ -24,6 +25,8 @@ pub const TTL: Duration = Duration::from_secs(24 * 60 * 60);
 pub const MAX_BYTES: usize = 4 << 20;
 /// In memory all of them together have at most this many bytes; the oldest go first.
 const MAX_MEMORY: usize = 64 << 20;
+/// Memory in front of Redis holds what Redis has for so long: another node may have put something newer there.
+const IN_FRONT: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_millis(500);
 const PURPOSE: &str = "kept_response";
 
@@ -31,6 +34,8 @@ const PURPOSE: &str = "kept_response";
 pub struct Kept {
     memory: Mutex<Memory>,
     redis: Option<Redis>,
+    /// Whether memory stands in front of Redis.
+    in_front: bool,
 }
 
 struct Redis {
@@ -38,8 +43,9 @@ struct Redis {
     connection: tokio::sync::Mutex<Option<MultiplexedConnection>>,
 }
 
-#[derive(Default)]
 struct Memory {
+    /// How long an entry is good.
+    life: Duration,
     entries: HashMap<String, (Instant, Vec<u8>)>,
     order: VecDeque<(Instant, String)>,
     bytes: usize,
@@ -101,7 +107,15 @@ impl Kept {
         let redis = counters
             .redis_client()
             .map(|client| Redis { client, connection: tokio::sync::Mutex::default() });
-        Self { memory: Mutex::default(), redis }
+        Self { memory: Mutex::new(Memory::new(TTL)), redis, in_front: false }
+    }
+
+    /// The same with this process's memory in front of Redis, for what may be a few seconds old.
+    pub fn in_two_levels(counters: &Shared) -> Self {
+        let kept = Self::new(counters);
+        let in_front = kept.redis.is_some();
+        let life = if in_front { IN_FRONT } else { TTL };
+        Self { memory: Mutex::new(Memory::new(life)), in_front, ..kept }
     }
 
     /// Keeps a text under an id for a day; what is too large is not kept.
@@ -123,6 +137,9 @@ impl Kept {
         let mut fresh = [0u8; 32 + 24];
         rand::fill(&mut fresh);
         let sealed = owner.seal.seal(&owner.binding(id), text, &fresh).map_err(|_| OutOfReach)?;
+        if self.in_front {
+            self.lock().put(owner.key(id), sealed.clone());
+        }
         match &self.redis {
             Some(redis) => {
                 let mut set = redis::cmd("SET");
@@ -136,14 +153,28 @@ impl Kept {
 
     /// The text under an id of this owner.
     pub async fn get(&self, owner: &Owner, id: &str) -> Result<Option<Vec<u8>>, OutOfReach> {
+        let key = owner.key(id);
         let sealed = match &self.redis {
-            Some(redis) => {
-                redis.ask::<Option<Vec<u8>>>(redis::cmd("GET").arg(owner.key(id))).await?
-            }
-            None => self.lock().get(&owner.key(id)),
+            Some(redis) => self.in_redis(redis, key).await?,
+            None => self.lock().get(&key),
         };
         let opened = sealed.and_then(|sealed| owner.seal.open(&owner.binding(id), &sealed).ok());
         Ok(opened.map(|text| text.to_vec()))
+    }
+
+    async fn in_redis(&self, redis: &Redis, key: String) -> Result<Option<Vec<u8>>, OutOfReach> {
+        if self.in_front
+            && let Some(sealed) = self.lock().get(&key)
+        {
+            return Ok(Some(sealed));
+        }
+        let sealed = redis.ask::<Option<Vec<u8>>>(redis::cmd("GET").arg(&key)).await?;
+        if self.in_front
+            && let Some(sealed) = &sealed
+        {
+            self.lock().put(key, sealed.clone());
+        }
+        Ok(sealed)
     }
 
     /// Forgets an id; whether it was there.
@@ -193,6 +224,10 @@ impl Redis {
 }
 
 impl Memory {
+    fn new(life: Duration) -> Self {
+        Self { life, entries: HashMap::new(), order: VecDeque::new(), bytes: 0 }
+    }
+
     fn put(&mut self, key: String, sealed: Vec<u8>) {
         let now = Instant::now();
         self.remove(&key);
@@ -201,7 +236,7 @@ impl Memory {
         self.entries.insert(key, (now, sealed));
         while let Some((at, key)) = self.order.front().cloned() {
             let current = self.entries.get(&key).is_some_and(|(since, _)| *since == at);
-            if current && self.bytes <= MAX_MEMORY && at.elapsed() <= TTL {
+            if current && self.bytes <= MAX_MEMORY && at.elapsed() <= self.life {
                 break;
             }
             self.order.pop_front();
@@ -213,7 +248,7 @@ impl Memory {
 
     fn get(&self, key: &str) -> Option<Vec<u8>> {
         let (at, sealed) = self.entries.get(key)?;
-        (at.elapsed() <= TTL).then(|| sealed.clone())
+        (at.elapsed() <= self.life).then(|| sealed.clone())
     }
 
     fn remove(&mut self, key: &str) -> bool {
@@ -224,5 +259,30 @@ impl Memory {
             }
             None => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_forgets_what_is_old_and_the_oldest_when_it_is_full() {
+        let mut memory = Memory::new(TTL);
+        memory.put("a".to_owned(), vec![0; MAX_MEMORY / 2]);
+        memory.put("b".to_owned(), vec![0; MAX_MEMORY / 4]);
+        memory.put("a".to_owned(), vec![1; 8]);
+        assert_eq!((memory.bytes, memory.get("a")), (MAX_MEMORY / 4 + 8, Some(vec![1; 8])));
+        memory.put("c".to_owned(), vec![0; MAX_MEMORY]);
+        assert_eq!((memory.get("a"), memory.get("b")), (None, None), "the oldest make room");
+        assert!(memory.remove("c") && !memory.remove("c"));
+        assert_eq!(memory.bytes, 0);
+
+        let mut memory = Memory::new(Duration::ZERO);
+        memory.put("a".to_owned(), vec![0; 8]);
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!(memory.get("a"), None);
+        memory.put("b".to_owned(), vec![0; 8]);
+        assert!(memory.entries.len() <= 2 && memory.bytes <= 16, "old entries are let go");
     }
 }

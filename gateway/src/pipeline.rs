@@ -171,7 +171,7 @@ async fn call(
     flight.event.requested = request.facts.model.clone();
     flight.event.user = request.facts.user.clone();
     flight.event.stream = request.facts.stream;
-    let inspected = guards::inspect(&key.tenant, request)?;
+    let inspected = guards::inspect(&key.tenant, request, &mut flight.event.guards)?;
     flight.timed("understand", incoming.started);
     let requested = routing::resolve(key, &inspected.request().facts.model)?;
     if let Requested::Route(route) = &requested {

@@ -334,7 +334,7 @@ pub fn state(
     Ok(State {
         current: ArcSwap::from_pointee(Current::default()),
         kept: Kept::new(&counters),
-        cache: Cache::new(Kept::new(&counters)),
+        cache: Cache::new(Kept::in_two_levels(&counters)),
         counters,
         shared_counters: document.counters.backend == CountersBackend::Redis,
         on_outage: document.counters.on_outage,

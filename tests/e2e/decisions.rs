@@ -1,13 +1,15 @@
 //! What was decided can be asked for: the log by what was decided, the arms of a route, its shadows, what the cache saved.
 
+use std::time::{Duration, Instant};
+
 use hyper::Method;
 use serde_json::{Value, json};
 
 use tollgate_tests::control_process::ConnectedGateway;
 use tollgate_tests::http;
 
-use crate::stand::with;
-use crate::tenants::{APP_KEY, Platform, chat, until_status};
+use crate::stand::{SOON, with};
+use crate::tenants::{APP_KEY, DOCUMENT, Platform, chat, until_status};
 
 const ROUTES: &str = r#"
 [models."alpha/sim"]
@@ -183,4 +185,56 @@ async fn copies_are_compared_with_what_they_are_copies_of() {
     assert_eq!(apps["data"].as_array().unwrap().len(), 4);
     let arms = figures(&platform, "mirrored", "arms").await;
     assert_eq!(arms["data"][0]["requests"], 4, "a copy is nobody's request: {arms}");
+}
+
+#[tokio::test]
+async fn a_guard_wins_over_an_answer_that_is_already_there() {
+    let (platform, gateway) = started().await;
+    let url = format!("{}/v1/chat/completions", gateway.url());
+    let about = |text: &str| {
+        let question = json!({"messages": [{"role": "user", "content": text}]});
+        with(crate::stand::chat("cached"), question)
+    };
+    let ask = async |text: &str| http::post_json(&url, APP_KEY, &about(text)).await;
+    let state = |answer: &http::Answer| answer.header("x-tollgate-cache").map(str::to_owned);
+    assert_eq!(state(&ask("see CASE-123456").await).as_deref(), Some("miss"));
+    assert_eq!(state(&ask("see CASE-123456").await).as_deref(), Some("hit"));
+
+    let guard = "[guards.cases]\npatterns = { case_no = \"CASE-[0-9]{6}\" }";
+    let tenant = format!("{ROUTES}\n{guard}\n[tenants.acme]\nguards = [\"cases\"]");
+    let guarded = DOCUMENT.replacen("[tenants.acme]", &tenant, 1);
+    let applied = platform.apply(&guarded);
+    assert!(applied.contains("guard cases set"), "{applied}");
+    let refused = until(async || {
+        let answer = ask("see CASE-123456").await;
+        (answer.status == 400).then_some(answer)
+    })
+    .await;
+    let error = &refused.json()["error"];
+    assert_eq!(error["code"], "content_blocked", "{}", refused.text());
+    assert!(!refused.text().contains("CASE-"), "the message does not repeat what was found");
+    assert_eq!(ask("see CASE-12345").await.status, 200);
+
+    let blocked = until(async || {
+        let log = get(&platform, "/api/v1/requests?error=content_blocked").await;
+        log["data"][0]["id"].as_str().map(str::to_owned)
+    })
+    .await;
+    let request = get(&platform, &format!("/api/v1/requests/{blocked}")).await;
+    let finding = json!([{"guard": "cases", "found": "case_no", "blocked": true}]);
+    assert_eq!(request["event"]["guards"], finding, "{request}");
+    let again = platform.apply(&guarded);
+    assert!(!again.contains("guard"), "it is there already: {again}");
+}
+
+/// Waits for something.
+async fn until<T>(look: impl AsyncFn() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(started.elapsed() < SOON, "it did not come");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

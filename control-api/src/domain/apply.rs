@@ -12,6 +12,7 @@ use crate::{
         api_keys::{Origin, Settings as KeySettings},
         budgets::Settings as BudgetSettings,
         config::TenantConfig,
+        guards::GuardRow,
         provider_keys::NewProviderKey,
     },
 };
@@ -311,6 +312,34 @@ impl Work<'_> {
         Ok(store::provider_keys::create(tx, &new).await?)
     }
 
+    async fn guards(&mut self, tx: &mut TenantTx, text: &str) -> Result<(), ApiError> {
+        let guards = tables(text, "guards")?;
+        for row in self.before.guards.clone() {
+            if !guards.contains_key(&row.name) {
+                store::guards::delete(tx, &row.name).await?;
+                self.changes.push(format!("guard {} deleted", row.name));
+            }
+        }
+        let applied: Vec<String> = self
+            .document
+            .tenants
+            .values()
+            .flat_map(|tenant| &tenant.guards)
+            .map(|at| at.value.clone())
+            .collect();
+        for (name, spec) in guards {
+            let place = applied.iter().position(|applied| *applied == name);
+            let place = place.and_then(|place| i16::try_from(place).ok());
+            let same =
+                |row: &GuardRow| row.name == name && row.spec == spec && row.position == place;
+            if !self.before.guards.iter().any(same) {
+                store::guards::set(tx, &name, &spec, place).await?;
+                self.changes.push(format!("guard {name} set"));
+            }
+        }
+        Ok(())
+    }
+
     async fn specs(&mut self, tx: &mut TenantTx, text: &str) -> Result<(), ApiError> {
         let models = tables(text, "models")?;
         for row in self.before.models.clone() {
@@ -325,6 +354,7 @@ impl Work<'_> {
                 self.changes.push(format!("model {name} set"));
             }
         }
+        self.guards(tx, text).await?;
         let routes = tables(text, "routes")?;
         for row in self.before.routes.clone() {
             if !routes.contains_key(&row.name) {

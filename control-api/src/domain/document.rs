@@ -52,6 +52,11 @@ pub fn compose(config: &TenantConfig, naming: Naming) -> Result<String, ApiError
         "routes",
         config.routes.iter().map(|row| specs(&row.name, &row.spec)).collect(),
     );
+    insert_table(
+        &mut root,
+        "guards",
+        config.guards.iter().map(|row| specs(&row.name, &row.spec)).collect(),
+    );
     let name = match naming {
         Naming::Ids => TenantId(config.tenant.id).to_string(),
         Naming::Names => config.tenant.name.clone(),
@@ -86,6 +91,11 @@ fn tenant(config: &TenantConfig, naming: Naming) -> Table {
     }
     if !members.is_empty() {
         out.insert("members".to_owned(), Toml::Array(members));
+    }
+    let guards = config.guards.iter().filter(|row| row.position.is_some());
+    let guards: Vec<_> = guards.map(|row| text(row.name.clone())).collect();
+    if !guards.is_empty() {
+        out.insert("guards".to_owned(), Toml::Array(guards));
     }
     insert_table(&mut out, "api_keys", api_keys(config, naming));
     let budgets: Vec<_> = config

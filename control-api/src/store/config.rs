@@ -4,6 +4,7 @@ use super::{
     StoreError,
     api_keys::{self, ApiKeyRow},
     budgets::{self, BudgetRow},
+    guards::{self, GuardRow},
     models::{self, ModelRow},
     provider_keys::{self, ProviderKeyRow},
     providers::{self, ProviderRow},
@@ -33,6 +34,8 @@ pub struct TenantConfig {
     pub models: Vec<ModelRow>,
     /// Routes.
     pub routes: Vec<RouteRow>,
+    /// Guards.
+    pub guards: Vec<GuardRow>,
     /// Budgets.
     pub budgets: Vec<BudgetRow>,
 }
@@ -50,6 +53,7 @@ pub async fn load(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<TenantCon
             provider_keys: Vec::new(),
             models: Vec::new(),
             routes: Vec::new(),
+            guards: Vec::new(),
             budgets: Vec::new(),
         };
         all.insert(tenant.id, config);
@@ -86,6 +90,9 @@ pub async fn load(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<TenantCon
     }
     for row in routes::of(conn, ids).await? {
         all.entry(row.tenant_id).and_modify(|config| config.routes.push(row));
+    }
+    for row in guards::of(conn, ids).await? {
+        all.entry(row.tenant_id).and_modify(|config| config.guards.push(row));
     }
     for row in budgets::of(conn, ids).await? {
         all.entry(row.tenant_id).and_modify(|config| config.budgets.push(row));

@@ -7,6 +7,7 @@ pub mod audit_log;
 pub mod budgets;
 pub mod config;
 pub mod creators;
+pub mod guards;
 pub mod idempotency;
 pub mod members;
 pub mod models;

@@ -69,9 +69,23 @@ pub struct UsageEvent {
     pub timing_us: BTreeMap<String, u64>,
     /// Why it went where it went.
     pub decision: Option<Decision>,
+    /// What guards found in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardFinding>,
     /// What it was made for, if the gateway made it itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<Beside>,
+}
+
+/// What a guard found; never what it looks like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardFinding {
+    /// The guard's name.
+    pub guard: String,
+    /// The name of its pattern.
+    pub found: String,
+    /// Whether the request was refused for it.
+    pub blocked: bool,
 }
 
 /// The request that another one was made for by the gateway itself.

@@ -8,6 +8,7 @@ pub mod counter_keys;
 pub mod document;
 pub mod event;
 pub mod feed;
+pub mod guard;
 pub mod ids;
 pub mod interval;
 pub mod money;

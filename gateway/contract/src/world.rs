@@ -5,6 +5,7 @@ use crate::{
     api_key::ApiKeyHash,
     budget::{Budget, Limits},
     catalog,
+    guard::Guard,
     ids::{ApiKeyId, MemberId, ProviderId, RouteId, TeamId, TenantId},
     pattern::Patterns,
     price_book::PriceBook,
@@ -135,7 +136,7 @@ impl std::fmt::Debug for ApiKeys {
 }
 
 /// A customer organisation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Tenant {
     /// Its name.
     pub id: TenantId,
@@ -147,6 +148,8 @@ pub struct Tenant {
     pub unpriced: Unpriced,
     /// Its budgets.
     pub budgets: Vec<Arc<Budget>>,
+    /// What inspects its requests, in this order.
+    pub guards: Vec<Arc<Guard>>,
     /// What its requests can reach.
     pub upstreams: Arc<Upstreams>,
 }

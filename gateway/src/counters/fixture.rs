@@ -115,6 +115,7 @@ pub(super) fn event(id: HoldId, cost: i64) -> UsageEvent {
         attempts: Vec::new(),
         timing_us: BTreeMap::new(),
         decision: None,
+        guards: Vec::new(),
         beside: None,
     }
 }

@@ -106,6 +106,7 @@ pub mod samples {
             ],
             timing_us: BTreeMap::from([("total".to_owned(), 901_000)]),
             decision: None,
+            guards: Vec::new(),
             beside: None,
         }
     }

@@ -26,6 +26,13 @@ pub(super) fn references(document: &Document, problems: &Problems) {
     }
     cycles(document, problems);
     for tenant in document.tenants.values() {
+        for at in &tenant.guards {
+            if !document.guards.contains_key(&at.value) {
+                let guards = list(document.guards.keys());
+                let message = format!("there is no guard \"{}\"{guards}", at.value);
+                problems.add(at.offset, &at.key, message);
+            }
+        }
         for budget in &tenant.budgets {
             budget_scope(document, tenant, budget, problems);
         }

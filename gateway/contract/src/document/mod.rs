@@ -3,6 +3,7 @@
 //! is reported, with line and key, in one go.
 
 mod check;
+mod guards;
 mod keys;
 mod node;
 mod price_book;
@@ -16,6 +17,7 @@ mod tenants;
 mod values;
 mod world;
 
+pub use guards::GuardEntry;
 pub use keys::{AwsKeyRef, KeyRef, ProviderKeyEntry};
 pub use node::{Control, Counters, CountersBackend, Embedder, Server, Telemetry, UsageSink};
 pub use price_book::read_price_book;
@@ -51,6 +53,8 @@ pub struct Document {
     pub models: BTreeMap<String, ModelEntry>,
     /// `[routes.NAME]`.
     pub routes: BTreeMap<String, RouteEntry>,
+    /// `[guards.NAME]`.
+    pub guards: BTreeMap<String, GuardEntry>,
     /// `[tenants.NAME]`.
     pub tenants: BTreeMap<String, TenantEntry>,
 }
@@ -107,9 +111,7 @@ impl Document {
     fn read(root: &Section) -> Self {
         let inline = root.bool("allow_inline_secrets").unwrap_or(false);
         root.allow_inline_secrets(inline);
-        for table in ["guards", "label_routes"] {
-            root.not_yet(table);
-        }
+        root.not_yet("label_routes");
         let document = Self {
             server: root.section("server").map(node::server).unwrap_or_default(),
             counters: root.section("counters").map(node::counters).unwrap_or_default(),
@@ -120,10 +122,11 @@ impl Document {
             providers: root.named("providers", providers::provider),
             models: root.named("models", providers::model),
             routes: root.named("routes", routes::route),
+            guards: root.named("guards", guards::guard),
             tenants: root.named("tenants", tenants::tenant),
         };
         if document.control.is_some() {
-            for table in ["providers", "models", "routes", "tenants"] {
+            for table in ["providers", "models", "routes", "guards", "tenants"] {
                 root.refuse(
                     table,
                     "with [control] the world comes from the control plane: remove this table",

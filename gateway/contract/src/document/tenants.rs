@@ -21,6 +21,8 @@ pub struct TenantEntry {
     pub zone: TimeZone,
     /// What to do with targets that have no price.
     pub unpriced: Unpriced,
+    /// The guards of its requests, in their order.
+    pub guards: Vec<At<String>>,
     /// Teams, also those that no API key names.
     pub teams: Vec<At<String>>,
     /// Members, also those that no API key names.
@@ -95,7 +97,6 @@ pub struct BudgetEntry {
 }
 
 pub(super) fn tenant(table: Section) -> TenantEntry {
-    table.not_yet("guards");
     let budgets: Vec<_> = table.sections("budgets").into_iter().enumerate().map(budget).collect();
     for (index, budget) in budgets.iter().enumerate() {
         if budgets[..index].iter().any(|earlier| earlier.name == budget.name) {
@@ -107,6 +108,7 @@ pub(super) fn tenant(table: Section) -> TenantEntry {
         unpriced: table
             .word("unpriced", &[("deny", Unpriced::Deny), ("allow", Unpriced::Allow)])
             .unwrap_or_default(),
+        guards: table.item("guards").map(|item| item.strings()).unwrap_or_default(),
         teams: table.item("teams").map(|item| item.strings()).unwrap_or_default(),
         members: table.item("members").map(|item| item.strings()).unwrap_or_default(),
         api_keys: table.named("api_keys", api_key),

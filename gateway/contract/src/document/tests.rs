@@ -149,10 +149,11 @@ fn routes_that_lead_back_to_themselves_are_refused() {
 
 #[test]
 fn what_this_version_cannot_do_is_refused_and_not_ignored() {
-    let text = "[guards.pii]\naction=\"block\"\n[routes.a]\ncache={mode=\"semantic\"}\ntargets=[{use=\"p/m\"}]\n\
+    let text = "[guards.pii]\npatterns={a=\"x\"}\ndetect=[\"email\"]\naction=\"redact\"\n[routes.a]\ncache={mode=\"semantic\"}\ntargets=[{use=\"p/m\"}]\n\
                 [providers.p]\nkind=\"openai\"\n";
     let found = problems(text).join("\n");
-    assert!(found.contains("guards: not available in this version"), "{found}");
+    assert!(found.contains("guards.pii.detect: not available in this version"), "{found}");
+    assert!(found.contains("guards.pii.action: "), "{found}");
     assert!(found.contains("mode \"semantic\" is not available"), "{found}");
 }
 
@@ -253,5 +254,20 @@ proptest::proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(text in "(\\[[a-z.\"]{0,12}\\]|[a-z_]{1,10} ?= ?([0-9\"{}\\[\\],a-z.=]{0,20})|\n|.){0,40}") {
         let _ = read(&text);
+    }
+}
+
+#[test]
+fn guards_are_read_with_their_mistakes() {
+    let text = "[guards.a]\npatterns={x=\"(\"}\n[guards.b]\n[guards.c]\napply=[\"response\"]\npatterns={y=\"ok\"}\n\
+                [tenants.t]\nguards=[\"c\",\"nobody\"]\n";
+    let found = problems(text).join("\n");
+    for part in [
+        "guards.a.patterns.x: no regular expression: ",
+        "guards.b: a guard needs `patterns`",
+        "guards.c.apply[0]: ",
+        "tenants.t.guards[1]: there is no guard \"nobody\"; there are: a, b, c",
+    ] {
+        assert!(found.contains(part), "{part}\n{found}");
     }
 }

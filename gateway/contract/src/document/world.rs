@@ -8,6 +8,7 @@ use super::{
 use crate::{
     api_key::{self, ApiKeyHash},
     budget::{Budget, Scope},
+    guard::Guard,
     ids::{ApiKeyId, BudgetId, MemberId, ProviderId, ProviderKeyId, RouteId, TeamId, TenantId},
     pattern::Patterns,
     price_book::PriceBook,
@@ -62,7 +63,7 @@ pub fn world_from(
     world.revision = revision;
     let mut taken = BTreeSet::new();
     for (name, entry) in &document.tenants {
-        let tenant = Arc::new(tenant(name, entry, revision, &upstreams));
+        let tenant = Arc::new(tenant(name, entry, document, revision, &upstreams));
         let mut keys = Vec::with_capacity(entry.api_keys.len());
         for (key_name, key) in &entry.api_keys {
             let Some(hash) = hash_of(key, &problems, resolve) else { continue };
@@ -232,7 +233,17 @@ fn route(id: RouteId, entry: &super::RouteEntry, document: &Document) -> Route {
     }
 }
 
-fn tenant(name: &str, entry: &TenantEntry, revision: u64, upstreams: &Arc<Upstreams>) -> Tenant {
+fn tenant(
+    name: &str,
+    entry: &TenantEntry,
+    document: &Document,
+    revision: u64,
+    upstreams: &Arc<Upstreams>,
+) -> Tenant {
+    let guards = entry.guards.iter().filter_map(|at| {
+        let guard = document.guards.get(&at.value)?.guard.clone();
+        Some(Arc::new(Guard { name: at.value.clone(), ..guard }))
+    });
     let budgets = entry.budgets.iter().map(|budget| {
         let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
         Arc::new(Budget {
@@ -261,6 +272,7 @@ fn tenant(name: &str, entry: &TenantEntry, revision: u64, upstreams: &Arc<Upstre
         })
     });
     Tenant {
+        guards: guards.collect(),
         id: TenantId::new(name),
         revision,
         zone: entry.zone.clone(),
