@@ -6,10 +6,11 @@ use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getuid, kill_process};
 use tempfile::TempDir;
 
 /// A running child. Dropping it kills it, by its own pid.
@@ -124,13 +125,20 @@ impl Drop for Process {
     }
 }
 
-/// A port that nobody listens on. Below the range for outgoing connections, so that none of those
-/// takes it before it is used; random, since every test process picks for itself.
+/// A port that nobody listens on, and that no other test takes while this one runs. Below the range
+/// for outgoing connections, so that none of those takes it before it is used; random, since every
+/// test process picks for itself.
 pub fn free_port() -> u16 {
+    // The locks go with the process.
+    static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let locks = env::temp_dir().join(format!("tollgate-test-ports-{}", getuid().as_raw()));
+    fs::create_dir_all(&locks).expect("a temporary directory can be made");
     let mut random = rand::rng();
     for _ in 0..1_000 {
         let port = random.random_range(12_000..32_000);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let lock = File::create(locks.join(port.to_string())).expect("a lock file can be made");
+        if lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            TAKEN.lock().unwrap_or_else(PoisonError::into_inner).push(lock);
             return port;
         }
     }
