@@ -3,6 +3,7 @@
 
 use crate::{
     counters::{Counters, Hold, HoldId, Settlement},
+    formats::facts::Api,
     meter::{Charge, Meter},
     state::State,
     usage::UsageSinks,
@@ -47,6 +48,10 @@ pub struct Flight {
     pub meter: Meter,
     /// Whether the app wants the decision in the head of its answer.
     pub trace: bool,
+    /// The API of a stream whose last event tells usage and cost, and whether the stream is an array.
+    pub closing: Option<(Api, bool)>,
+    /// Why the cache could not compare meanings, if so.
+    pub cache_note: Option<String>,
     /// Which of the attempts serves the request.
     pub serving: Option<usize>,
     /// Time spent waiting for the provider, in microseconds.
@@ -90,6 +95,8 @@ impl Flight {
             hold: None,
             meter: Meter::default(),
             trace: false,
+            closing: None,
+            cache_note: None,
             serving: None,
             upstream_us: 0,
             ended: false,

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod body;
 pub mod bounds;
 pub mod cache;
+pub mod closing;
 pub mod counters;
 pub mod dispatch;
 pub mod error;
@@ -33,6 +34,7 @@ pub mod tell;
 pub mod tokens;
 pub mod upstream;
 pub mod usage;
+pub mod vectors;
 pub mod world;
 
 pub use tollgate_formats as formats;

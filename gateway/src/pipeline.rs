@@ -171,6 +171,8 @@ async fn call(
     flight.event.requested = request.facts.model.clone();
     flight.event.user = request.facts.user.clone();
     flight.event.stream = request.facts.stream;
+    flight.closing =
+        (options.usage && request.facts.stream).then_some((request.api, request.head.array));
     let inspected = guards::inspect(&key.tenant, request, &mut flight.event.guards)?;
     flight.timed("understand", incoming.started);
     let requested = routing::resolve(key, &inspected.request().facts.model)?;
@@ -182,7 +184,10 @@ async fn call(
     let recorder = if options.dry_run {
         None
     } else {
-        match Cache::find(&worker.state, &asked, options.cache).await {
+        let looked = Cache::find(worker, &asked, options.cache, &flight.event.id).await;
+        flight.event.cache_similarity = looked.similarity;
+        flight.cache_note = looked.note;
+        match looked.found {
             Found::Off => None,
             Found::Hit(cached) => {
                 if let Some(ending) = hit(*cached, inspected.request(), flight) {
@@ -241,7 +246,9 @@ pub async fn planned(
     let asking =
         Asking { worker, current, key: asked.key, request, metadata: &options.metadata, budgets };
     let plan = asking.plan(&asked.requested, &meanings);
-    flight.event.decision = Some(plan.decision(&request.facts));
+    let mut decision = plan.decision(&request.facts);
+    decision.because.extend(flight.cache_note.take());
+    flight.event.decision = Some(decision);
     flight.timed("plan", since);
     plan
 }

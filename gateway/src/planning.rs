@@ -88,6 +88,9 @@ impl View for Asking<'_> {
         };
         TargetFacts {
             limited_for: state.as_ref().map_or(Duration::ZERO, |state| state.limited_for(health)),
+            crowded: state.as_ref().is_some_and(|state| {
+                !state.has_room(health, self.request.facts.input_estimate(), now)
+            }),
             figures: state.as_ref().map(|state| state.figures(now)).unwrap_or_default(),
             unavailable: state.and_then(|state| state.unavailable(health, now)),
             budgeted: self.budgets.iter().any(counts),

@@ -2,6 +2,7 @@
 
 use crate::{
     cache::Recorder,
+    closing,
     flight::Flight,
     passage::{Flow, Passage, Taken},
     responses::Keeper,
@@ -173,8 +174,12 @@ impl Relay {
             Flow::Done => {
                 self.done = true;
                 self.record(&taken.out);
+                let meter = &self.flight.meter;
+                let cost = meter.price.is_some().then(|| meter.charge().cost);
+                let target = self.source.target.target.as_str();
+                let out = closing::close(&self.flight, target, cost, taken.out);
                 self.good();
-                return taken.out;
+                return out;
             }
             Flow::Broken { code, message, .. } => self.broken(code, &message),
         }

@@ -4,7 +4,6 @@ use crate::{
     cache::Cache,
     counters::{Backend, CountersConfig, Shared},
     kept::Kept,
-    meaning::Vectors,
     server::{
         self,
         admin::{AdminState, LinkReport, Readiness},
@@ -15,6 +14,7 @@ use crate::{
     telemetry::{Telemetry, logs},
     upstream::{health::Health, hints, pulses},
     usage::{FileSink, UsageSinks},
+    vectors::Vectors,
     world::{
         self, Link, Loaded,
         connected::{self, Connected, ControlSettings},

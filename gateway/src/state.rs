@@ -4,10 +4,10 @@ use crate::{
     cache::Cache,
     counters::{Counters, Shared},
     kept::Kept,
-    meaning::Vectors,
     telemetry::Telemetry,
     upstream::{client::Clients, health::Health, targets::Targets},
     usage::UsageSinks,
+    vectors::Vectors,
     world::Link,
 };
 use arc_swap::ArcSwap;

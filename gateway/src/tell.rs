@@ -2,6 +2,7 @@
 
 use crate::{
     cache::Replayed,
+    closing,
     counters::{RateKind, RateState},
     error::GatewayError,
     flight::Flight,
@@ -32,6 +33,8 @@ pub struct Options {
     pub cache: CacheMode,
     /// `x-tollgate-trace`: the decision comes back in a header.
     pub trace: bool,
+    /// `x-tollgate-usage`: a stream's last event tells usage and cost.
+    pub usage: bool,
     /// `x-tollgate-dry-run`: the decision comes back instead of an answer, and nobody is called.
     pub dry_run: bool,
 }
@@ -68,6 +71,7 @@ impl Options {
             }
         };
         options.trace = flag(http, "x-tollgate-trace")?;
+        options.usage = flag(http, "x-tollgate-usage")?;
         options.dry_run = flag(http, "x-tollgate-dry-run")?;
         Ok(options)
     }
@@ -231,6 +235,9 @@ pub fn cached(flight: &Flight, target: &str, answer: Replayed) -> HttpResponse {
         .insert_header(("x-tollgate-cache", "hit"))
         .insert_header(("x-tollgate-cost-usd", NanoUsd::ZERO.to_string()))
         .insert_header(("x-tollgate-overhead-us", flight.overhead_us().to_string()));
+    if let Some(similarity) = flight.event.cache_similarity {
+        response.insert_header(("x-tollgate-cache-similarity", format!("{similarity:.4}")));
+    }
     if let Ok(value) = HeaderValue::from_str(target) {
         response.insert_header((HeaderName::from_static("x-tollgate-model"), value));
     }
@@ -238,10 +245,11 @@ pub fn cached(flight: &Flight, target: &str, answer: Replayed) -> HttpResponse {
     if let Ok(value) = HeaderValue::from_str(provider) {
         response.insert_header((HeaderName::from_static("x-tollgate-provider"), value));
     }
-    if flight.event.stream {
-        response.insert_header(("cache-control", "no-cache"));
+    if !flight.event.stream {
+        return response.body(answer.body);
     }
-    response.body(answer.body)
+    response.insert_header(("cache-control", "no-cache"));
+    response.body(closing::close(flight, target, Some(NanoUsd::ZERO), answer.body.into()))
 }
 
 /// The head of an answer.

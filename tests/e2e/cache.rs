@@ -185,3 +185,94 @@ secret = "{KEY}"
     assert_eq!(first.json(), second.json());
     assert_eq!(simulator.requests().await.len(), 1);
 }
+
+const BY_MEANING: &str = r#"
+[routes.near]
+targets = [{ use = "alpha/sim-large" }]
+cache = { mode = "semantic", embedder = "beta/{embedder}", embed_timeout = "400ms" }
+[tenants.rival.api_keys.app]
+secret = "tgk_key_of_the_rival"
+"#;
+
+fn asks(text: &str) -> Value {
+    json!({"model": "near", "messages": [{"role": "user", "content": text}]})
+}
+
+#[tokio::test]
+async fn a_prompt_of_the_same_meaning_gets_the_answer_too() {
+    let stand = Stand::start(&BY_MEANING.replace("{embedder}", "sim-embed")).await;
+    // The simulator's vectors are equal for equal words and have nothing to do with each other otherwise.
+    let first = stand.chat(&asks("how do I reset my password")).await;
+    assert_eq!((first.status, state(&first)), (200, Some("miss")), "{}", first.text());
+    let near = stand.chat(&asks("how do I reset my password ")).await;
+    assert_eq!(
+        (state(&near), near.header("x-tollgate-cache-similarity")),
+        (Some("hit"), Some("1.0000"))
+    );
+    assert_eq!(near.json(), first.json());
+    let other = stand.chat(&asks("what is the weather like")).await;
+    assert_eq!(state(&other), Some("miss"));
+    let system = json!([{"role": "system", "content": "be brief"}, {"role": "user", "content": "how do I reset my password"}]);
+    let other = stand.chat(&with(asks(""), json!({ "messages": system }))).await;
+    assert_eq!(state(&other), Some("miss"), "all else has to be equal");
+    let url = stand.url("/v1/chat/completions");
+    let rival =
+        http::post_json(&url, "tgk_key_of_the_rival", &asks("how do I reset my password  ")).await;
+    assert_eq!((rival.status, state(&rival)), (200, Some("miss")), "another tenant");
+
+    let events = stand.events(8).await;
+    let hit = events.iter().find(|event| event["cache"] == "hit").unwrap();
+    assert_eq!((&hit["cache_similarity"], &hit["cost_nano_usd"]), (&json!(1.0), &json!(0)));
+    assert!(hit["saved_nano_usd"].as_i64().unwrap() > 0);
+    let far = events.iter().find(|event| {
+        event["cache"] == "miss"
+            && event["cache_similarity"].as_f64().is_some_and(|near| near < 0.9)
+    });
+    assert!(far.is_some(), "a miss tells how near it was");
+}
+
+#[tokio::test]
+async fn the_cache_compares_no_meaning_while_the_embedder_hangs() {
+    let stand = Stand::start(&BY_MEANING.replace("{embedder}", "sim--hang")).await;
+    let trace = [("x-tollgate-trace", "1")];
+    let first = stand.chat_with(&trace, &asks("hello")).await;
+    assert_eq!((first.status, state(&first)), (200, Some("miss")));
+    let told = first.header("x-tollgate-trace").unwrap();
+    assert!(told.contains("the cache compares no meaning: no vector within 400 ms"), "{told}");
+    assert_eq!(state(&stand.chat(&asks("hello")).await), Some("hit"), "equal prompts need none");
+    assert_eq!(state(&stand.chat(&asks("hello ")).await), Some("miss"));
+}
+
+#[tokio::test]
+async fn the_own_model_knows_rewordings_from_other_questions() {
+    #[expect(clippy::disallowed_methods, reason = "where the model is, is no setting of a test")]
+    let Ok(model) = std::env::var("TOLLGATE_EMBEDDER_MODEL") else {
+        eprintln!("SKIPPED: TOLLGATE_EMBEDDER_MODEL names no model");
+        return;
+    };
+    let stand = Stand::start(&format!(
+        r#"
+[embedder]
+path = "{model}"
+[routes.near]
+targets = [{{ use = "alpha/sim-large" }}]
+cache = {{ mode = "semantic", threshold = 0.9, embed_timeout = "5s" }}
+"#
+    ))
+    .await;
+    for (text, expected) in [
+        ("What is the capital of France?", "miss"),
+        ("what's the capital of France", "hit"),
+        ("What is the capital of Germany?", "miss"),
+        ("How do I reset my password?", "miss"),
+        ("How can I reset my password?", "hit"),
+        ("How can't I reset my password?", "miss"),
+        ("Write a poem about 3 cats", "miss"),
+        ("Write a poem about 4 cats", "miss"),
+        ("Write a poem on 3 cats", "hit"),
+    ] {
+        let answer = stand.chat(&asks(text)).await;
+        let near = answer.header("x-tollgate-cache-similarity");
+        assert_eq!(state(&answer), Some(expected), "{text}: {near:?}");
+    }
+}

@@ -408,3 +408,45 @@ fn anonymous(text: &str) -> String {
     }
     out
 }
+
+#[tokio::test]
+async fn a_streams_last_event_tells_usage_and_cost_if_the_app_asks() {
+    let stand = Stand::start("").await;
+    for (path, body, done) in [
+        ("/v1/chat/completions", streaming("alpha/sim-large"), "data: [DONE]"),
+        (
+            "/v1/messages",
+            json!({"model": "alpha/sim-large", "max_tokens": 50, "stream": true, "messages": [{"role": "user", "content": "hi"}]}),
+            "\"message_stop\"",
+        ),
+        (
+            "/v1/responses",
+            json!({"model": "alpha/sim-large", "stream": true, "input": "hi"}),
+            "\"response.completed\"",
+        ),
+        (
+            "/v1beta/models/alpha%2Fsim-large:streamGenerateContent?alt=sse",
+            json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
+            "\"finishReason\"",
+        ),
+    ] {
+        let ask = async |headers: &[(&str, &str)]| {
+            let answer = http::post_json_with(&stand.url(path), KEY, headers, &body).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            answer.text()
+        };
+        let told = ask(&[("x-tollgate-usage", "1")]).await;
+        let member = told.split("\"tollgate\":").nth(1).unwrap_or_else(|| panic!("{path}: {told}"));
+        let member: Value = serde_json::Deserializer::from_str(member)
+            .into_iter()
+            .next()
+            .and_then(Result::ok)
+            .unwrap_or_default();
+        assert_eq!(member["model"], "alpha/sim-large", "{path}: {told}");
+        assert!(member["usage"]["output"].as_u64().unwrap_or(0) > 0, "{path}: {member}");
+        let cost = member["cost_usd"].as_str().unwrap_or_default();
+        assert!(cost.starts_with("0.0000"), "{path}: {member}");
+        assert!(told.contains(done), "{path}: {told}");
+        assert!(!ask(&[]).await.contains("tollgate"), "{path}: only if it asks");
+    }
+}

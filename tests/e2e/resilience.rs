@@ -231,6 +231,32 @@ shadow = { use = "beta/sim--slow=500", percent = 100 }
 }
 
 #[tokio::test]
+async fn a_target_whose_rate_limit_is_used_up_goes_last_before_it_says_so() {
+    let stand = Stand::start(
+        r#"
+[routes.pair]
+targets = [{ use = "alpha/sim--room=0" }, { use = "beta/sim-large" }]
+"#,
+    )
+    .await;
+    let trace = [("x-tollgate-trace", "1")];
+    let mut models = Vec::new();
+    for _ in 0..3 {
+        let answer = stand.chat_with(&trace, &chat("pair")).await;
+        models.push(answer.header("x-tollgate-model").unwrap_or_default().to_owned());
+    }
+    assert_eq!(models, ["alpha/sim--room=0", "beta/sim-large", "beta/sim-large"]);
+    let event = &stand.events(3).await[2];
+    assert_eq!(event["decision"]["plan"], json!(["beta/sim-large", "alpha/sim--room=0"]));
+    assert_eq!(
+        event["decision"]["because"],
+        json!(["alpha/sim--room=0 goes last: its rate limit has no room"])
+    );
+    let named = stand.chat(&chat("alpha/sim--room=0")).await;
+    assert_eq!(named.status, 200, "who may be wrong is not believed against the app's own words");
+}
+
+#[tokio::test]
 async fn a_full_provider_makes_room_for_the_next_target() {
     let stand = Stand::start(
         r#"

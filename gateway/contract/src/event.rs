@@ -59,6 +59,10 @@ pub struct UsageEvent {
     /// What the answer cost that a cache hit saved; nothing was charged for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved_nano_usd: Option<NanoUsd>,
+    /// How near the prompt is to the nearest one whose answer is cached, as cosine similarity, where the route's cache
+    /// compares meanings and has none for the very same request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_similarity: Option<f64>,
     /// Whether the usage is our own count, because the provider gave none.
     pub estimated: bool,
     /// Whether the provider's usage was out of bounds and clipped.

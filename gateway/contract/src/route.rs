@@ -77,11 +77,11 @@ pub struct Route {
     /// Who gets a copy of some requests.
     pub shadow: Option<Shadow>,
     /// Whether equal requests get the answer that is already there.
-    pub cache: Option<CacheSettings>,
+    pub cache: Option<Arc<CacheSettings>>,
 }
 
 /// Which requests get an answer that is already there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CacheSettings {
     /// How long an answer is good.
     pub ttl: Duration,
@@ -89,6 +89,24 @@ pub struct CacheSettings {
     pub scope: CacheScope,
     /// Whether requests are cached that do not ask for `temperature: 0`.
     pub any_temperature: bool,
+    /// Whether prompts of the same meaning share answers; absent in the mode "exact".
+    pub meaning: Option<CacheMeaning>,
+}
+
+/// When two prompts mean the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CacheMeaning {
+    /// The least cosine similarity.
+    pub threshold: f64,
+    /// Who turns prompts into vectors; absent: the node's own model.
+    pub embedder: Option<Target>,
+    /// A request waits for its prompt's vector for so long, then it goes to a provider.
+    pub embed_timeout: Duration,
+}
+
+impl CacheMeaning {
+    /// The least similarity if a route says nothing.
+    pub const THRESHOLD: f64 = 0.95;
 }
 
 /// Who shares answers.

@@ -16,9 +16,24 @@ const NOT_IN_KEY: [&str; 8] = [
     "store",
 ];
 
-/// The request in a form that equal requests share: members in order, no blanks, without what does not change the answer.
-/// `None` if its answers are not cached.
-pub(super) fn canonical(request: &Request, any_temperature: bool) -> Option<Vec<u8>> {
+/// A request in a form that equal requests share: members in order, without what does not change the answer.
+pub(super) struct Canonical {
+    /// The API that it is of.
+    pub api: Api,
+    head: Value,
+    /// The body.
+    pub body: Value,
+}
+
+impl Canonical {
+    /// Equal for equal requests.
+    pub fn bytes(&self) -> Vec<u8> {
+        format!("[{},{}]", self.head, self.body).into_bytes()
+    }
+}
+
+/// The canonical form; `None` if the request's answers are not cached.
+pub(super) fn canonical(request: &Request, any_temperature: bool) -> Option<Canonical> {
     // Responses have identities that apps come back to, and forms have files.
     let cached = matches!(request.api, Api::Chat | Api::Messages | Api::Generate);
     if !cached || request.facts.continues || request.facts.unseen_parts {
@@ -36,15 +51,12 @@ pub(super) fn canonical(request: &Request, any_temperature: bool) -> Option<Vec<
     if !any_temperature && !certain {
         return None;
     }
-    let head: Vec<_> = request.head.forwarded.iter().collect();
-    serde_json::to_vec(&serde_json::json!([
-        request.api.name(),
-        request.facts.model,
-        request.head.array,
-        head,
-        sorted(body),
-    ]))
-    .ok()
+    let forwarded: Vec<_> = request.head.forwarded.iter().collect();
+    let head =
+        serde_json::json!(
+            [request.api.name(), request.facts.model, request.head.array, forwarded,]
+        );
+    Some(Canonical { api: request.api, head, body: sorted(body) })
 }
 
 /// Members in the order of their names, whatever the order in which they came.
@@ -63,13 +75,18 @@ fn sorted(value: Value) -> Value {
 
 /// The name of an answer: a hash of the canonical request and of who shares it.
 pub(super) fn name(tenant: &str, scope: &str, canonical: &[u8]) -> String {
+    let digest = hash(&[b"cache", tenant.as_bytes(), scope.as_bytes(), canonical]);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A hash of parts, each with its length.
+pub(super) fn hash(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for part in [b"cache".as_slice(), tenant.as_bytes(), scope.as_bytes(), canonical] {
+    for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    let digest = hash.finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().into()
 }
 
 #[cfg(test)]
@@ -85,7 +102,7 @@ mod tests {
 
     fn of_text(text: &str) -> Option<Vec<u8>> {
         let request = understand(Api::Chat, Default::default(), text.to_owned().into()).unwrap();
-        canonical(&request, true)
+        canonical(&request, true).map(|canonical| canonical.bytes())
     }
 
     fn request() -> Value {

@@ -1,7 +1,9 @@
 //! Answers that equal requests get again: looked for after rights and guards, before anything is planned or reserved. One
-//! of several equal requests at once goes to a provider, the others wait for its answer.
+//! of several equal requests at once goes to a provider, the others wait for its answer. Where the route wants it, a prompt
+//! of the same meaning gets the answer too.
 
 mod key;
+mod near;
 mod record;
 mod replay;
 
@@ -12,9 +14,11 @@ use crate::{
     kept::{Kept, Owner},
     pipeline::Asked,
     routing::Requested,
-    state::State,
+    state::Worker,
     tell::CacheMode,
 };
+use actix_web::web;
+use near::{Near, Wanted};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
@@ -37,6 +41,7 @@ const MOST_BYTES: usize = 1 << 20;
 /// The cache of a process.
 pub struct Cache {
     kept: Kept,
+    near: Near,
     /// The answers that somebody is waiting for, by name.
     coming: Mutex<HashMap<String, watch::Receiver<()>>>,
 }
@@ -67,50 +72,103 @@ pub enum Found {
 impl Cache {
     /// A cache that keeps its answers there.
     pub fn new(kept: Kept) -> Self {
-        Self { kept, coming: Mutex::default() }
+        Self { kept, near: Near::default(), coming: Mutex::default() }
     }
 
     /// Looks for the answer to a request, waiting for one that is on its way.
-    pub async fn find(state: &Arc<State>, asked: &Asked<'_>, mode: CacheMode) -> Found {
-        let Some((settings, scope)) = settings_of(asked) else { return Found::Off };
-        let request = asked.inspected.request();
+    pub async fn find(
+        worker: &web::Data<Worker>,
+        asked: &Asked<'_>,
+        mode: CacheMode,
+        id: &str,
+    ) -> Looked {
+        let Some((settings, scope)) = settings_of(asked) else { return Looked::off() };
         if mode == CacheMode::NoStore {
-            return Found::Off;
+            return Looked::off();
         }
+        let request = asked.inspected.request();
         let Some(canonical) = key::canonical(request, settings.any_temperature) else {
-            return Found::Off;
+            return Looked::off();
         };
         let tenant = asked.key.tenant.id.as_str();
+        let bytes = canonical.bytes();
         let place = Place {
-            name: key::name(tenant, &scope, &canonical),
-            owner: Owner::of_request(tenant, &scope, &canonical),
+            name: key::name(tenant, &scope, &bytes),
+            owner: Owner::of_request(tenant, &scope, &bytes),
             ttl: settings.ttl,
         };
-        if mode == CacheMode::Refresh {
-            return Found::Miss(Box::new(Recorder::new(state, request, place, None)));
+        let state = &worker.state;
+        if mode == CacheMode::AsRouted
+            && let Some(cached) = state.cache.get(&place).await
+        {
+            return Looked::hit(cached);
         }
-        loop {
-            if let Some(cached) = state.cache.get(&place).await {
-                return Found::Hit(Box::new(cached));
+        let mut looked = Looked::off();
+        let mut wanted = None;
+        if let Some(meaning) = &settings.meaning
+            && let Some(question) = near::Question::of(tenant, &scope, canonical, meaning)
+        {
+            match question.vector(worker, asked.key, meaning, id).await {
+                Ok(found) => wanted = Some(found),
+                Err(why) => looked.note = Some(format!("the cache compares no meaning: {why}")),
             }
-            match state.cache.turn(&place.name) {
-                Turn::First(turn) => {
-                    return Found::Miss(Box::new(Recorder::new(state, request, place, Some(turn))));
-                }
+        }
+        if mode == CacheMode::AsRouted
+            && let (Some(wanted), Some(meaning)) = (&wanted, &settings.meaning)
+        {
+            let nearest = state.cache.nearest(wanted, meaning.threshold).await;
+            looked.similarity = nearest.similarity;
+            if let Some(cached) = nearest.cached {
+                return Looked { found: Found::Hit(Box::new(cached)), ..looked };
+            }
+        }
+        let recorder = |turn| Recorder::new(state, request, place.clone(), turn, wanted.clone());
+        looked.found = match mode {
+            CacheMode::AsRouted => state.cache.coming(&place, recorder).await,
+            _ => Found::Miss(Box::new(recorder(None))),
+        };
+        looked
+    }
+
+    /// Takes the turn to ask a provider, or waits for the answer of whoever has it.
+    async fn coming(
+        &self,
+        place: &Place,
+        recorder: impl Fn(Option<watch::Sender<()>>) -> Recorder,
+    ) -> Found {
+        loop {
+            match self.turn(&place.name) {
+                Turn::First(turn) => return Found::Miss(Box::new(recorder(Some(turn)))),
                 Turn::Wait(mut coming) => {
                     // An error is the first one's end, with or without an answer.
                     let ended = tokio::time::timeout(PATIENCE, coming.changed()).await;
-                    if let Some(cached) = state.cache.get(&place).await {
+                    if let Some(cached) = self.get(place).await {
                         return Found::Hit(Box::new(cached));
                     }
                     if ended.is_err() {
-                        return Found::Miss(Box::new(Recorder::new(state, request, place, None)));
+                        return Found::Miss(Box::new(recorder(None)));
                     }
                 }
-                Turn::Crowded => {
-                    return Found::Miss(Box::new(Recorder::new(state, request, place, None)));
-                }
+                Turn::Crowded => return Found::Miss(Box::new(recorder(None))),
             }
+        }
+    }
+
+    /// The answer to the nearest prompt, if it is near enough and still there.
+    async fn nearest(&self, wanted: &Wanted, threshold: f64) -> Nearest {
+        loop {
+            let Some((similarity, place)) = self.near.nearest(wanted) else {
+                return Nearest { similarity: None, cached: None };
+            };
+            // Directions are of length one up to rounding only.
+            let similarity = Some((similarity.min(1.0) * 1e4).round() / 1e4);
+            if similarity < Some(threshold) {
+                return Nearest { similarity, cached: None };
+            }
+            if let Some(cached) = self.get(&place).await {
+                return Nearest { similarity, cached: Some(cached) };
+            }
+            self.near.forget(&place.name);
         }
     }
 
@@ -152,7 +210,33 @@ impl Cache {
     }
 }
 
+/// What a look into the cache brought.
+pub struct Looked {
+    /// The answer, or what to do with the next one.
+    pub found: Found,
+    /// How near the nearest prompt is whose answer is cached.
+    pub similarity: Option<f64>,
+    /// Why no meaning could be compared.
+    pub note: Option<String>,
+}
+
+impl Looked {
+    fn off() -> Self {
+        Self { found: Found::Off, similarity: None, note: None }
+    }
+
+    fn hit(cached: Cached) -> Self {
+        Self { found: Found::Hit(Box::new(cached)), ..Self::off() }
+    }
+}
+
+struct Nearest {
+    similarity: Option<f64>,
+    cached: Option<Cached>,
+}
+
 /// Where an answer is kept.
+#[derive(Clone)]
 pub struct Place {
     name: String,
     owner: Owner,
@@ -169,9 +253,9 @@ enum Turn {
 }
 
 /// The settings of the route that was named, and who shares with whom.
-fn settings_of(asked: &Asked<'_>) -> Option<(CacheSettings, String)> {
+fn settings_of(asked: &Asked<'_>) -> Option<(Arc<CacheSettings>, String)> {
     let Requested::Route(route) = &asked.requested else { return None };
-    let settings = route.cache?;
+    let settings = route.cache.clone()?;
     let key = asked.key;
     let of_key = || format!("k:{}", key.id);
     let scope = match settings.scope {

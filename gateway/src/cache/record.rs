@@ -1,6 +1,6 @@
 //! Records the answer to a request that the cache had none for.
 
-use super::{Cached, MOST_BYTES, Place, replay};
+use super::{Cached, MOST_BYTES, Place, near::Wanted, replay};
 use crate::{formats::facts::Request, state::State};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ pub struct Recorder {
     state: Arc<State>,
     request: Request,
     place: Place,
+    /// The prompt, if prompts of the same meaning shall find the answer.
+    wanted: Option<Wanted>,
     /// Dropped last: whoever waits looks for the answer then.
     turn: Option<watch::Sender<()>>,
     stream: Vec<u8>,
@@ -24,9 +26,10 @@ impl Recorder {
         request: &Request,
         place: Place,
         turn: Option<watch::Sender<()>>,
+        wanted: Option<Wanted>,
     ) -> Self {
         let (state, request) = (state.clone(), request.clone());
-        Self { state, request, place, turn, stream: Vec::new(), too_large: false }
+        Self { state, request, place, turn, wanted, stream: Vec::new(), too_large: false }
     }
 
     /// A piece of a stream on its way to the app.
@@ -59,7 +62,11 @@ impl Recorder {
 
     async fn keep(self, body: String, target: &str, cost: NanoUsd) {
         let cached = Cached { body, target: target.to_owned(), cost_nano_usd: cost, expires_ms: 0 };
-        self.state.cache.put(&self.place, cached).await;
+        let cache = &self.state.cache;
+        cache.put(&self.place, cached).await;
+        if let Some(wanted) = &self.wanted {
+            cache.near.add(wanted, &self.place);
+        }
     }
 }
 

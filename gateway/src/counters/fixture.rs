@@ -110,6 +110,7 @@ pub(super) fn event(id: HoldId, cost: i64) -> UsageEvent {
         cost_nano_usd: NanoUsd::new(cost),
         list_cost_nano_usd: NanoUsd::new(cost),
         saved_nano_usd: None,
+        cache_similarity: None,
         estimated: false,
         disputed: false,
         attempts: Vec::new(),

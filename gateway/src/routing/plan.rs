@@ -20,6 +20,8 @@ pub struct TargetFacts {
     pub unavailable: Option<&'static str>,
     /// How long its provider still limits our rate.
     pub limited_for: Duration,
+    /// Whether its provider says that our rate limit has no room for the request. It may be wrong, so the target goes last.
+    pub crowded: bool,
     /// Whether some budget of the request would count it.
     pub budgeted: bool,
     /// How it did of late.
@@ -111,9 +113,23 @@ pub struct Plan {
     pub similarities: BTreeMap<String, f64>,
     /// Who gets a copy of some requests.
     pub shadow: Option<Shadow>,
+    /// The targets that go last.
+    crowded: Vec<Target>,
 }
 
 impl Plan {
+    /// Puts what is crowded behind the rest, if there is a rest.
+    fn crowded_last(&mut self) {
+        let is_crowded = |step: &Step| self.crowded.contains(&step.target);
+        if self.steps.iter().all(is_crowded) {
+            return;
+        }
+        for step in self.steps.iter().filter(|step| is_crowded(step)) {
+            self.because.push(format!("{} goes last: its rate limit has no room", step.target));
+        }
+        self.steps.sort_by_key(is_crowded);
+    }
+
     /// The plan as the decision log has it.
     pub fn decision(&self, facts: &Facts) -> Decision {
         let needs =
@@ -171,6 +187,7 @@ pub fn plan(
             planner.walk(route, &Terms::default());
         }
     }
+    planner.plan.crowded_last();
     planner.plan
 }
 
@@ -291,6 +308,9 @@ impl Planner<'_> {
         if facts.unavailable.is_some() && !facts.limited_for.is_zero() {
             let before = self.plan.limited_for.unwrap_or(Duration::MAX);
             self.plan.limited_for = Some(before.min(facts.limited_for));
+        }
+        if facts.crowded {
+            self.plan.crowded.push(target.clone());
         }
         facts.unavailable.map(str::to_owned)
     }

@@ -82,6 +82,7 @@ pub mod samples {
             cost_nano_usd: NanoUsd::new(500_000),
             list_cost_nano_usd: NanoUsd::new(500_000),
             saved_nano_usd: None,
+            cache_similarity: None,
             estimated: false,
             disputed: false,
             attempts: vec![

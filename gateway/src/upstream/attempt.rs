@@ -139,6 +139,7 @@ impl Call<'_> {
                 Ok(Err(error)) => return Err(UpstreamError::Broken(root_cause(&error))),
             };
             if response.status() == StatusCode::OK {
+                self.state.note_headroom(self.slot, response.headers());
                 return Ok(response);
             }
             // A token may have been withdrawn before its time: one new one is tried.

@@ -10,6 +10,7 @@ use super::{
     bulkhead::{Bulkhead, Place},
     circuit_breaker::{Circuit, Outcome},
     credential::Credential,
+    headroom::Headroom,
     operation::Operation,
     track::{Timing, Track},
 };
@@ -110,6 +111,7 @@ pub struct Slot {
     /// There is a key and no credential could be made of it: a call would go out without one.
     useless: bool,
     weight: u32,
+    headroom: Mutex<Headroom>,
     health: Arc<KeyHealth>,
     circuit: Arc<Mutex<Circuit>>,
     circuit_name: CircuitName,
@@ -183,6 +185,7 @@ impl Health {
                 credential: Credential::None,
                 useless: false,
                 weight: 1,
+                headroom: Mutex::default(),
                 health: Arc::default(),
                 circuit: self.circuit(name),
                 circuit_name: name,
@@ -216,6 +219,7 @@ impl Health {
         Slot {
             useless: credential.is_none(),
             credential: credential.unwrap_or_default(),
+            headroom: Mutex::default(),
             health,
             circuit: self.circuit(name),
             circuit_name: name,
@@ -344,12 +348,26 @@ impl TargetState {
         Duration::from_millis(until.unwrap_or(0).saturating_sub(health.now_ms()))
     }
 
+    /// Whether a key that can be used now has room for a request with so many prompt tokens, as far as its provider says.
+    pub fn has_room(&self, health: &Health, tokens: u64, now: Instant) -> bool {
+        let fits = |slot: &Slot| lock(&slot.headroom).fits(tokens, now);
+        self.slots.iter().any(|slot| fits(slot) && slot.unavailable(health, now).is_none())
+    }
+
+    /// Notes what the head of a good answer says of a key's rate limits.
+    pub fn note_headroom(&self, slot: usize, headers: &http::HeaderMap) {
+        let told = Headroom::read(headers, Instant::now(), jiff::Timestamp::now());
+        if let Some(told) = told {
+            *lock(&self.slots[slot].headroom) = told;
+        }
+    }
+
     /// Whether a slot can be used now.
     pub fn usable(&self, health: &Health, slot: usize) -> bool {
         self.slots[slot].unavailable(health, Instant::now()).is_none()
     }
 
-    /// Picks a provider key by weight among those that can be used, and takes the permission of its circuit. `random`
+    /// Picks a provider key by weight among those that can be used and have room, or else can be used, and takes the permission of its circuit. `random`
     /// is a number in 0..1; `tried` are slots of this request that failed.
     pub fn pick(
         &self,
@@ -361,7 +379,11 @@ impl TargetState {
         let usable = |index: &usize| {
             !tried.contains(index) && self.slots[*index].unavailable(health, now).is_none()
         };
-        let candidates: Vec<usize> = (0..self.slots.len()).filter(usable).collect();
+        let mut candidates: Vec<usize> = (0..self.slots.len()).filter(usable).collect();
+        let fits = |index: &usize| lock(&self.slots[*index].headroom).fits(0, now);
+        if candidates.len() > 1 && candidates.iter().any(fits) {
+            candidates.retain(fits);
+        }
         let total: u32 = candidates.iter().map(|index| self.slots[*index].weight).sum();
         let mut left = random * f64::from(total);
         let drawn = candidates.iter().copied().find(|index| {

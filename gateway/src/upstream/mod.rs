@@ -1,5 +1,6 @@
 //! Calling providers: one call (`sending` prepares it, `attempt` makes it), the walk over a plan (`executor`), and what is
-//! remembered of targets between requests (`health`, `circuit_breaker`, `track`, `bulkhead`).
+//! remembered of targets between requests (`health`, `circuit_breaker`, `track`, `bulkhead`,
+//! `headroom`).
 
 pub mod attempt;
 pub mod bulkhead;
@@ -10,6 +11,7 @@ pub mod error;
 pub mod executor;
 pub mod fetch;
 pub mod google_token;
+pub mod headroom;
 pub mod health;
 pub mod hints;
 pub mod operation;

@@ -94,6 +94,14 @@ pub fn bytes(call: Call, content_type: &'static str, content: impl Into<Bytes>) 
     response
 }
 
+/// Tells how many requests the rate limit still has room for.
+pub fn tell_room(response: &mut Response<Body>, room: Option<u64>) {
+    if let Some(room) = room {
+        set(response.headers_mut(), "x-ratelimit-remaining-requests", &room.to_string());
+        set(response.headers_mut(), "x-ratelimit-reset-requests", "1m0s");
+    }
+}
+
 /// Adds the headers that each of OpenAI's answers carries.
 pub fn dress(response: &mut Response<Body>, number: u64, started: Instant) {
     let headers = response.headers_mut();

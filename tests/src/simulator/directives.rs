@@ -19,6 +19,8 @@ pub struct Directives {
     pub first_byte: Duration,
     /// A further delay, which counts as a fault: `percent` can make it rare.
     pub slow: Duration,
+    /// Requests that the rate limit still has room for, as OpenAI's heads tell; full again in a minute.
+    pub room: Option<u64>,
     /// Send the head and comment lines at once; the delay then applies before the first data event.
     pub head_first: bool,
     /// Pause before each chunk of the answer.
@@ -154,6 +156,7 @@ impl Default for Directives {
             fault: None,
             first_byte: Duration::ZERO,
             slow: Duration::ZERO,
+            room: None,
             head_first: false,
             gap: Duration::ZERO,
             tokens: 16,
@@ -264,6 +267,7 @@ impl Directives {
             "error" => self.fault = Some(Fault::Error(number()?)),
             "first_byte" => self.first_byte = Duration::from_millis(number()?),
             "slow" => self.slow = Duration::from_millis(number()?),
+            "room" => self.room = Some(number()?),
             "head_first" => self.head_first = true,
             "gap" => self.gap = Duration::from_millis(number()?),
             "tokens" => self.tokens = number()?,

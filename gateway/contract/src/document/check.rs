@@ -15,7 +15,7 @@ pub(super) fn references(document: &Document, problems: &Problems) {
                 "a route's name must not contain `/`: that is a target",
             );
         }
-        for at in [&route.embedder, &route.shadow_target].into_iter().flatten() {
+        for at in route.embedders.iter().chain(&route.shadow_target) {
             target(document, problems, at);
         }
         for entry in &route.targets {

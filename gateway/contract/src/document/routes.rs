@@ -12,11 +12,11 @@ use crate::{
     pricing::Rates,
     provider::Trust,
     route::{
-        BreakerSettings, CacheScope, CacheSettings, FailureClass, Hedge, HedgeAfter, Shadow,
-        Strategy, Target, Timeouts,
+        BreakerSettings, CacheMeaning, CacheScope, CacheSettings, FailureClass, Hedge, HedgeAfter,
+        Semantic, Shadow, Strategy, Target, Timeouts,
     },
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// `[routes.NAME]`.
 #[derive(Debug, Clone)]
@@ -46,9 +46,9 @@ pub struct RouteEntry {
     /// Who gets a copy of some requests.
     pub shadow: Option<Shadow>,
     /// Whether equal requests get the answer that is already there.
-    pub cache: Option<CacheSettings>,
-    /// The target that turns prompts into vectors, if it is not the node itself.
-    pub embedder: Option<At<String>>,
+    pub cache: Option<Arc<CacheSettings>>,
+    /// The targets that turn prompts into vectors, for the route and for its cache, if it is not the node itself.
+    pub embedders: Vec<At<String>>,
     /// Where it stands.
     pub place: At<()>,
 }
@@ -73,6 +73,7 @@ pub(super) fn route(table: Section) -> RouteEntry {
         _ => None,
     };
     let shadow = table.section("shadow").map(shadow);
+    let (cache_embedder, cache) = table.section("cache").map(cache).unzip();
     RouteEntry {
         strategy: strategy.strategy,
         targets: strategy.targets,
@@ -88,32 +89,44 @@ pub(super) fn route(table: Section) -> RouteEntry {
         hedge: table.section("hedge").map(hedge),
         shadow_target: shadow.as_ref().and_then(|(at, _)| at.clone()),
         shadow: shadow.and_then(|(_, shadow)| shadow),
-        cache: table.section("cache").map(cache),
-        embedder,
+        cache: cache.map(Arc::new),
+        embedders: embedder.into_iter().chain(cache_embedder.flatten()).collect(),
         place: table.place(),
     }
 }
 
-fn cache(table: Section) -> CacheSettings {
-    if let Some(item) = table.item("mode") {
-        match item.string().as_deref() {
-            Some("exact") | None => {}
-            Some("semantic") => item
-                .complain("mode \"semantic\" is not available in this version; available: exact"),
-            Some(_) => item.complain("must be: exact"),
+/// The settings, and the embedder as written.
+fn cache(table: Section) -> (Option<At<String>>, CacheSettings) {
+    let modes = [("exact", false), ("semantic", true)];
+    let by_meaning = table.word("mode", &modes).unwrap_or(false);
+    let embedder = table.string_at("embedder").filter(|at| at.value != "local");
+    let meaning = CacheMeaning {
+        threshold: table
+            .item("threshold")
+            .and_then(|item| item.ratio(1.0))
+            .unwrap_or(CacheMeaning::THRESHOLD),
+        embedder: embedder.as_ref().and_then(|at| Target::parse(&at.value)),
+        embed_timeout: table
+            .parsed::<DocDuration>("embed_timeout")
+            .map_or(Semantic::EMBED_TIMEOUT, |duration| duration.0),
+    };
+    for key in ["threshold", "embedder", "embed_timeout"] {
+        if !by_meaning && let Some(item) = table.item(key) {
+            item.complain("only a cache with mode = \"semantic\" has this");
         }
     }
-    table.not_yet("threshold");
     let scopes = [
         ("tenant", CacheScope::Tenant),
         ("team", CacheScope::Team),
         ("api_key", CacheScope::ApiKey),
     ];
-    CacheSettings {
+    let settings = CacheSettings {
         ttl: table.parsed::<DocDuration>("ttl").map_or(CacheSettings::TTL, |ttl| ttl.0),
         scope: table.word("scope", &scopes).unwrap_or(CacheScope::Tenant),
         any_temperature: table.bool("any_temperature").unwrap_or(true),
-    }
+        meaning: by_meaning.then_some(meaning),
+    };
+    (embedder, settings)
 }
 
 fn hedge(table: Section) -> Hedge {

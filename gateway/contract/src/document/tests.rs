@@ -149,12 +149,10 @@ fn routes_that_lead_back_to_themselves_are_refused() {
 
 #[test]
 fn what_this_version_cannot_do_is_refused_and_not_ignored() {
-    let text = "[guards.pii]\npatterns={a=\"x\"}\ndetect=[\"email\"]\naction=\"redact\"\n[routes.a]\ncache={mode=\"semantic\"}\ntargets=[{use=\"p/m\"}]\n\
-                [providers.p]\nkind=\"openai\"\n";
+    let text = "[guards.pii]\npatterns={a=\"x\"}\ndetect=[\"email\"]\naction=\"redact\"\n";
     let found = problems(text).join("\n");
     assert!(found.contains("guards.pii.detect: not available in this version"), "{found}");
     assert!(found.contains("guards.pii.action: "), "{found}");
-    assert!(found.contains("mode \"semantic\" is not available"), "{found}");
 }
 
 const ROUTES: &str = r#"
@@ -165,6 +163,9 @@ targets = [{ use = "p/a", first_byte = "2s" }, { use = "p/b", retries = 1 }]
 hedge = { after = "p95", budget = 0.05 }
 shadow = { use = "p/c", percent = 2 }
 cache = { mode = "exact", ttl = "10m", scope = "team", any_temperature = false }
+[routes.near]
+targets = [{ use = "p/a" }]
+cache = { mode = "semantic", threshold = 0.9, embedder = "p/embed" }
 [routes.balanced]
 strategy = "balanced"
 weights = { cost = 1.0, latency = 0, errors = 2 }
@@ -194,13 +195,20 @@ max_concurrent = 2
 fn every_strategy_can_be_written() {
     let document = read(ROUTES).unwrap();
     let names = document.routes.values().map(|route| route.strategy.name());
-    assert_eq!(names.collect::<Vec<_>>(), ["balanced", "rules", "semantic", "fallback"]);
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["balanced", "fallback", "rules", "semantic", "fallback"]
+    );
     let crate::route::Strategy::Semantic(smart) = &document.routes["smart"].strategy else {
         panic!("{:?}", document.routes["smart"].strategy)
     };
     assert_eq!((smart.threshold, smart.embed_timeout.as_millis()), (0.45, 200));
     assert_eq!(document.routes["smart"].targets[1].to.value, "support");
-    assert_eq!(document.embedder.unwrap().max_concurrent, 2);
+    assert_eq!(document.embedder.as_ref().unwrap().max_concurrent, 2);
+    let cache = |route: &str| document.routes[route].cache.clone().unwrap();
+    assert_eq!(cache("support").meaning, None);
+    let meaning = cache("near").meaning.clone().unwrap();
+    assert_eq!((meaning.threshold, meaning.embedder.unwrap().as_str()), (0.9, "p/embed"));
 }
 
 #[test]
@@ -237,6 +245,15 @@ fn mistakes_in_strategies_are_named() {
             "`default` is missing",
         ),
         ("strategy=\"semantic\"\nembedder=\"x/e\"\ndefault=\"p/m\"", "there is no provider \"x\""),
+        (
+            "targets=[{use=\"p/m\"}]\ncache={threshold=0.9}",
+            "only a cache with mode = \"semantic\" has this",
+        ),
+        ("targets=[{use=\"p/m\"}]\ncache={mode=\"vague\"}", "must be one of: exact, semantic"),
+        (
+            "targets=[{use=\"p/m\"}]\ncache={mode=\"semantic\",embedder=\"x/e\"}",
+            "there is no provider \"x\"",
+        ),
         ("targets=[{use=\"p/m\"}]\nhedge={after=\"soon\"}", "hedge.after"),
         ("targets=[{use=\"p/m\"}]\nshadow={percent=2}", "shadow"),
         (

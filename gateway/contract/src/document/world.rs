@@ -229,7 +229,7 @@ fn route(id: RouteId, entry: &super::RouteEntry, document: &Document) -> Route {
         require_trust: entry.require_trust,
         hedge: entry.hedge,
         shadow: entry.shadow.clone(),
-        cache: entry.cache,
+        cache: entry.cache.clone(),
     }
 }
 

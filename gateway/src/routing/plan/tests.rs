@@ -38,6 +38,7 @@ impl View for Fixed {
         TargetFacts {
             unavailable: down.then_some("its circuit is open"),
             limited_for: Duration::ZERO,
+            crowded: false,
             budgeted: self.1,
             figures: Figures::default(),
         }
@@ -241,7 +242,13 @@ impl View for Known {
             in_flight: 0,
             idle_for: Some(Duration::ZERO),
         };
-        TargetFacts { unavailable: None, limited_for: Duration::ZERO, budgeted: false, figures }
+        TargetFacts {
+            unavailable: None,
+            limited_for: Duration::ZERO,
+            crowded: false,
+            budgeted: false,
+            figures,
+        }
     }
 
     fn expected_output(&self, _: &RouteId) -> Option<u64> {
@@ -307,6 +314,37 @@ fn the_fastest_of_two_at_random_comes_first_and_the_rest_by_speed() {
     for (random, expected) in cases {
         let (steps, _) = strategy("fastest", &stream, 1, random);
         assert_eq!(steps, expected, "{random}");
+    }
+}
+
+#[test]
+fn a_target_without_room_in_its_rate_limit_goes_last() {
+    struct Crowded(&'static [&'static str]);
+    impl View for Crowded {
+        fn of(&self, target: &Target, breaker: BreakerSettings) -> TargetFacts {
+            let crowded = self.0.contains(&target.as_str());
+            TargetFacts { crowded, ..Fixed(None, false).of(target, breaker) }
+        }
+        fn expected_output(&self, _: &RouteId) -> Option<u64> {
+            None
+        }
+    }
+    let cases: [(&str, &'static [&'static str], &[&str], usize); 4] = [
+        ("fall", &[], &["a/big", "b/small"], 0),
+        ("fall", &["a/big"], &["b/small", "a/big"], 1),
+        ("fall", &["a/big", "b/small"], &["a/big", "b/small"], 0),
+        ("a/big", &["a/big"], &["a/big"], 0),
+    ];
+    for (model, crowded, order, told) in cases {
+        let view = Crowded(crowded);
+        let facts = Facts::default();
+        let (steps, out, plan) =
+            planned_with(CONFIG, model, &facts, &view, &BTreeMap::new(), &mut || 0.5);
+        assert_eq!(
+            (steps, out.len(), plan.because.len()),
+            (order.iter().map(|s| (*s).to_owned()).collect(), 0, told),
+            "{model} {crowded:?}"
+        );
     }
 }
 

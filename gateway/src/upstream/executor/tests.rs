@@ -92,6 +92,7 @@ impl View for Anything {
         TargetFacts {
             unavailable: None,
             limited_for: Duration::ZERO,
+            crowded: false,
             budgeted: false,
             figures: Default::default(),
         }

@@ -33,7 +33,12 @@ pub async fn answer(state: &State, visit: &Visit<'_>) -> Result<Response<Body>, 
         Ok(Endpoint::Models) => Ok(models::list(state, visit.provider)),
         Ok(Endpoint::Model(id)) => Ok(models::one(state, visit.provider, id)),
         Ok(Endpoint::Operation(operation)) => match begin(state, visit, operation, None).await {
-            Ok(call) => Ok(operation.answer(call).await?),
+            Ok(call) => {
+                let room = call.directives.room;
+                let mut response = operation.answer(call).await?;
+                answers::tell_room(&mut response, room);
+                Ok(response)
+            }
             Err(error) => Err(error),
         },
         Err(error) => Err(error),
