@@ -11,6 +11,7 @@ mod console;
 mod places;
 
 mod forms;
+mod health;
 mod journey;
 mod looks;
 mod markup;

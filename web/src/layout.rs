@@ -63,7 +63,7 @@ impl Shell {
     fn shows(&self, nav: Nav) -> bool {
         let in_tenant = self.tenant.is_some();
         match nav {
-            Nav::Overview | Nav::ApiKeys | Nav::Routes | Nav::Budgets => in_tenant,
+            Nav::Overview | Nav::ApiKeys | Nav::Routes | Nav::Health | Nav::Budgets => in_tenant,
             Nav::Providers => in_tenant && self.may.see_providers,
             Nav::Requests => in_tenant && self.may.see_requests,
             Nav::Audit => in_tenant && self.may.see_audit,
@@ -216,6 +216,8 @@ pub enum Nav {
     Routes,
     /// Providers and their keys.
     Providers,
+    /// How targets do now.
+    Health,
     /// Members and teams.
     Members,
     /// Who did what.
@@ -230,13 +232,14 @@ pub enum Nav {
 
 impl Nav {
     /// All, in their order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Overview,
         Self::Requests,
         Self::ApiKeys,
         Self::Budgets,
         Self::Routes,
         Self::Providers,
+        Self::Health,
         Self::Members,
         Self::Audit,
         Self::Settings,
@@ -263,6 +266,7 @@ impl NavItem {
             Nav::Budgets => "Budgets",
             Nav::Routes => "Routes",
             Nav::Providers => "Providers",
+            Nav::Health => "Health",
             Nav::Members => "Members",
             Nav::Audit => "Audit",
             Nav::Settings => "Settings",
@@ -280,6 +284,7 @@ impl NavItem {
             Nav::Budgets => "/console/budgets",
             Nav::Routes => "/console/routes",
             Nav::Providers => "/console/providers",
+            Nav::Health => "/console/health",
             Nav::Members => "/console/members",
             Nav::Audit => "/console/audit",
             Nav::Settings => "/console/settings",
@@ -297,6 +302,7 @@ impl NavItem {
             Nav::Budgets => "wallet",
             Nav::Routes => "route",
             Nav::Providers => "plug",
+            Nav::Health => "pulse",
             Nav::Members => "people",
             Nav::Audit => "shield",
             Nav::Settings => "gear",
@@ -314,6 +320,7 @@ impl NavItem {
             Nav::Budgets => "b",
             Nav::Routes => "r",
             Nav::Providers => "p",
+            Nav::Health => "h",
             Nav::Members => "m",
             Nav::Audit => "a",
             Nav::Settings => "s",
@@ -333,6 +340,7 @@ impl NavItem {
             | Nav::Requests
             | Nav::Budgets
             | Nav::Providers
+            | Nav::Health
             | Nav::Audit
             | Nav::Settings
             | Nav::OperatorNodes => None,

@@ -3,6 +3,7 @@
 pub mod api_keys;
 pub mod audit;
 pub mod budgets;
+pub mod health;
 pub mod members;
 pub mod operator;
 pub mod overview;

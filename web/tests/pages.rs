@@ -1,6 +1,6 @@
 //! Promises that hold for every page.
 
-#[path = "../examples/preview/samples.rs"]
+#[path = "../examples/preview/samples/mod.rs"]
 mod samples;
 
 use samples::Samples;

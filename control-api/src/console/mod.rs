@@ -8,6 +8,7 @@ pub mod clock;
 pub mod csv;
 pub mod days;
 pub mod form;
+pub mod health;
 pub mod members;
 pub mod mistakes;
 pub mod operator;

@@ -2,8 +2,8 @@
 //! tests of every address are generated.
 
 use super::{
-    api_keys, audit, budgets, members, operator, overview, pages, providers, requests, routing,
-    settings, sign_in,
+    api_keys, audit, budgets, health, members, operator, overview, pages, providers, requests,
+    routing, settings, sign_in,
 };
 use crate::access::Permission;
 use actix_web::{guard, middleware::from_fn, web};
@@ -93,6 +93,7 @@ console! {
     POST "/console/provider-keys/{id}/test" ManageRouting => providers::test;
     GET "/console/provider-keys/{id}/remove" ManageRouting => providers::ask_to_remove;
     POST "/console/provider-keys/{id}/remove" ManageRouting => providers::remove;
+    GET "/console/health" See => health::health;
     GET "/operator/tenants" Operate => operator::tenants::list;
     POST "/operator/tenants" Operate => operator::tenants::create;
     GET "/operator/tenants/{id}/suspend" Operate => operator::tenants::ask_to_suspend;

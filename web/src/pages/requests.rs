@@ -122,6 +122,14 @@ pub struct RequestPage {
     pub user: Option<String>,
     /// `hit`, `miss` or `off`.
     pub cache: String,
+    /// How near the nearest prompt was whose answer was cached, as a cosine.
+    pub cache_similarity: Option<String>,
+    /// What a cached answer saved.
+    pub saved: Option<NanoUsd>,
+    /// What guards found in it.
+    pub guards: Vec<Finding>,
+    /// What the gateway made it for itself, and the id of the app's request.
+    pub beside: Option<(String, String)>,
     /// What went wrong, in words.
     pub error_text: Option<String>,
     /// The attempts in order.
@@ -233,10 +241,27 @@ impl WaterfallRow {
 pub struct Decision {
     /// The strategy that ordered the targets.
     pub strategy: String,
-    /// The order.
-    pub plan: Vec<String>,
+    /// The routes on the way, outermost first.
+    pub routes: Vec<String>,
+    /// The order, each with what it was ordered by, in words; empty where that was no number.
+    pub plan: Vec<(String, String)>,
+    /// What decided a route by rules or by meaning, and what was put last.
+    pub because: Vec<String>,
+    /// How near the prompt is to each intent, as a cosine.
+    pub similarities: Vec<(String, String)>,
     /// Targets that were out, each with the reason.
     pub out: Vec<(String, String)>,
+}
+
+/// What a guard found.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The guard.
+    pub guard: String,
+    /// The name of its pattern.
+    pub found: String,
+    /// Whether the request was refused for it.
+    pub blocked: bool,
 }
 
 /// Tokens of one bucket and what they cost.

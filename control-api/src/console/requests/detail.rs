@@ -20,7 +20,7 @@ use std::{
 };
 use tollgate_contract::{
     document::{self, Resolve, SecretRef},
-    event::{AttemptRecord, UsageEvent},
+    event::{self, AttemptRecord, GuardFinding, UsageEvent},
     money::NanoUsd,
     price_book::PriceBook,
     pricing::{Circumstances, Price},
@@ -28,8 +28,9 @@ use tollgate_contract::{
     secret::Secret,
 };
 use tollgate_web::{
+    format,
     layout::Nav,
-    pages::requests::{Attempt, Bucket, Correction, Decision, RequestPage, Stage},
+    pages::requests::{Attempt, Bucket, Correction, Decision, Finding, RequestPage, Stage},
 };
 
 /// The page of a request and its corrections.
@@ -60,12 +61,12 @@ pub async fn request_page(
         member,
         user: event.user,
         cache: event.cache,
+        cache_similarity: event.cache_similarity.map(cosine),
+        saved: event.saved_nano_usd,
+        guards: event.guards.into_iter().map(finding).collect(),
+        beside: event.beside.map(|beside| (beside.purpose.name().to_owned(), beside.request)),
         error_text: event.error.as_deref().and_then(in_words).map(str::to_owned),
-        decision: event.decision.map(|decision| Decision {
-            strategy: decision.strategy,
-            plan: decision.plan,
-            out: decision.out.into_iter().map(|out| (out.target, out.reason)).collect(),
-        }),
+        decision: event.decision.map(decision),
         buckets,
         list_cost: Some(event.list_cost_nano_usd).filter(|list| *list != event.cost_nano_usd),
         estimated: event.estimated,
@@ -78,6 +79,46 @@ pub async fn request_page(
             .map(|event| correction(event, shown(received_at)))
             .collect(),
     })
+}
+
+fn decision(decided: event::Decision) -> Decision {
+    let score_of = |target: String| {
+        let score = decided.scores.iter().find(|score| score.target == target).map(score);
+        (target, score.unwrap_or_default())
+    };
+    Decision {
+        strategy: decided.strategy,
+        routes: decided.routes.iter().map(ToString::to_string).collect(),
+        plan: decided.plan.into_iter().map(score_of).collect(),
+        because: decided.because,
+        similarities: decided
+            .similarities
+            .into_iter()
+            .map(|(intent, value)| (intent, cosine(value)))
+            .collect(),
+        out: decided.out.into_iter().map(|out| (out.target, out.reason)).collect(),
+    }
+}
+
+/// What a target was ordered by, in words.
+fn score(score: &event::Score) -> String {
+    let value = score.value;
+    match score.unit.as_str() {
+        "nano_usd" => format!("expected {}", format::usd(NanoUsd::new(value as i64))),
+        "ms" => format!("{value:.0} ms to the first byte"),
+        "ms_per_token" => format!("{value:.1} ms per token"),
+        "success_rate" => format!("{:.1}% succeed at least", value * 100.0),
+        "weight" => format!("weight {value}"),
+        unit => format!("{value:.3} {unit}"),
+    }
+}
+
+fn cosine(value: f64) -> String {
+    format!("{value:.3}")
+}
+
+fn finding(found: GuardFinding) -> Finding {
+    Finding { guard: found.guard, found: found.found, blocked: found.blocked }
 }
 
 /// The stages in the order in which a request passes them; the gateway reports them by name.
