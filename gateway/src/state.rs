@@ -11,7 +11,7 @@ use crate::{
     world::Link,
 };
 use arc_swap::ArcSwap;
-use std::{cell::Cell, collections::HashSet, sync::Arc};
+use std::{cell::Cell, collections::HashSet, sync::Arc, time::Instant};
 use tollgate_contract::{
     budget::OnOutage,
     world::{Tenant, World},
@@ -64,7 +64,7 @@ impl State {
         let known: HashSet<usize> = before.world.tenants.values().map(address).collect();
         let changed = world.tenants.values().filter(|tenant| !known.contains(&address(tenant)));
         self.health.forgive_keys(&changed.map(|tenant| tenant.upstreams.owner.clone()).collect());
-        let targets = before.targets.carried_over(&world);
+        let targets = before.targets.carried_over(&world, &self.health, Instant::now());
         self.current.store(Arc::new(Current { world, targets }));
     }
 }

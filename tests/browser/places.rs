@@ -1,8 +1,11 @@
 //! The pages of the console that an address leads to, with something on each.
 
+use std::time::{Duration, Instant};
+
 use hyper::Method;
 
 use crate::console::Console;
+use crate::stand::SOON;
 use crate::tenants::{self, APP_KEY};
 
 /// A page.
@@ -25,6 +28,7 @@ pub async fn of_the_owner(console: &Console) -> Vec<Place> {
         tenants::until_status(&console.gateway, APP_KEY, 200).await;
         platform.until_logged(1).await;
     }
+    until_health_is_known(console).await;
     platform.control.psql(
         "insert into people (id, email, name) values (gen_random_uuid(), 'ada@acme.example', 'Ada Lovelace') \
          on conflict do nothing; \
@@ -75,6 +79,16 @@ pub async fn of_the_owner(console: &Console) -> Vec<Place> {
         place("operator-nodes", "/operator/nodes"),
         Place { status: 404, ..place("nothing-there", "/console/nothing-there") },
     ]
+}
+
+/// Calls, and waits until the control plane knows how the target did: it does for a minute.
+async fn until_health_is_known(console: &Console) {
+    let started = Instant::now();
+    console.chat(APP_KEY).await;
+    while console.platform.read("/api/v1/health/targets").await.0["data"][0].is_null() {
+        assert!(started.elapsed() < SOON, "no node tells how its targets do");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// The pages of a tenant in which nothing was done yet.

@@ -5,7 +5,7 @@
 
 use super::health::{Health, TargetState};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
     time::Instant,
 };
@@ -77,19 +77,31 @@ impl Targets {
         prepared.of.values().flat_map(of).collect()
     }
 
-    /// What goes over into the next world: the targets of upstreams that it has too.
-    pub fn carried_over(&self, next: &World) -> Self {
-        let in_use: HashSet<usize> =
-            next.tenants.values().map(|tenant| address(&tenant.upstreams)).collect();
+    /// What goes over into the next world: the targets of upstreams that it has too. Where an owner's upstreams changed,
+    /// those that were called of late are made ready anew, so that what nodes tell of them has no gap.
+    pub fn carried_over(&self, next: &World, health: &Health, now: Instant) -> Self {
+        let in_use: HashMap<usize, &Arc<Upstreams>> = next
+            .tenants
+            .values()
+            .map(|tenant| (address(&tenant.upstreams), &tenant.upstreams))
+            .collect();
         let prepared = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let of: HashMap<usize, Owned> = prepared
             .of
             .iter()
-            .filter(|(address, _)| in_use.contains(address))
+            .filter(|(address, _)| in_use.contains_key(address))
             .map(|(address, owned)| (*address, owned.clone()))
             .collect();
         let count = of.values().map(|owned| owned.targets.len()).sum();
-        Self(RwLock::new(Prepared { of, count }))
+        let carried = Self(RwLock::new(Prepared { of, count }));
+        for (_, gone) in prepared.of.iter().filter(|(address, _)| !in_use.contains_key(address)) {
+            let changed = in_use.values().find(|next| next.owner == gone.upstreams.owner);
+            let Some(upstreams) = changed else { continue };
+            for state in gone.targets.values().filter(|state| state.is_told(health, now)) {
+                carried.get(health, upstreams, &state.target);
+            }
+        }
+        carried
     }
 }
 
@@ -112,6 +124,15 @@ mod tests {
     fn state(targets: &Targets, health: &Health, world: &World, tenant: &str) -> Arc<TargetState> {
         let upstreams = &world.tenants[tenant].upstreams;
         targets.get(health, upstreams, &Target::parse(LARGE).unwrap()).unwrap()
+    }
+
+    /// Whose targets there is something to tell of.
+    fn told(targets: &Targets, health: &Health) -> Vec<String> {
+        let pulses = targets.pulses(health, Instant::now()).into_iter();
+        let mut owners: Vec<_> =
+            pulses.filter_map(|pulse| pulse.owner).map(|id| id.to_string()).collect();
+        owners.sort();
+        owners
     }
 
     fn header(state: &TargetState) -> &str {
@@ -180,11 +201,13 @@ mod tests {
         let old_b = state(&targets, &health, &before, "ten_b");
         old_a.key_refused(0);
         old_b.key_refused(0);
+        old_b.count_failure(None);
 
         let after = fixture::change(&mut replica, b.provider_key("pky_b", "sk-new")).world;
-        let next = targets.carried_over(&after);
+        let next = targets.carried_over(&after, &health, Instant::now());
         health.forgive_keys(&HashSet::from([Some(TenantId::new("ten_b"))]));
 
+        assert_eq!(told(&next, &health), ["ten_a", "ten_b"], "nobody's calls are lost on the way");
         assert!(Arc::ptr_eq(&state(&next, &health, &after, "ten_a"), &old_a));
         let new_b = state(&next, &health, &after, "ten_b");
         assert_eq!(header(&new_b), "Bearer sk-new");

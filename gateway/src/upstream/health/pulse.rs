@@ -50,19 +50,22 @@ impl TargetState {
         *lock(&self.tally).errors.entry(FailureClass::Connect.name()).or_default() += 1;
     }
 
-    /// What there is to tell of the target, and its counts begin anew; `None` if it was not called for a minute and can
-    /// be.
-    pub fn pulse(&self, owner: &Owner, health: &Health, now: Instant) -> Option<TargetPulse> {
-        let tally = std::mem::take(&mut *lock(&self.tally));
-        let figures = self.figures(now);
-        let keys: Vec<_> = self.slots.iter().map(|slot| slot.pulse(health)).collect();
+    /// Whether there is something to tell of the target: it was called in the last minute, or cannot be.
+    pub fn is_told(&self, health: &Health, now: Instant) -> bool {
         let lately = |idle: Duration| idle < Duration::from_millis(PULSES_KEPT_MS);
-        let quiet = tally.calls == 0
-            && !figures.idle_for.is_some_and(lately)
-            && keys.iter().all(KeyPulse::is_well);
-        if quiet {
+        lock(&self.tally).calls > 0
+            || self.figures(now).idle_for.is_some_and(lately)
+            || !self.slots.iter().all(|slot| slot.pulse(health).is_well())
+    }
+
+    /// What there is to tell of the target, and its counts begin anew.
+    pub fn pulse(&self, owner: &Owner, health: &Health, now: Instant) -> Option<TargetPulse> {
+        if !self.is_told(health, now) {
             return None;
         }
+        let tally = std::mem::take(&mut *lock(&self.tally));
+        let figures = self.figures(now);
+        let keys = self.slots.iter().map(|slot| slot.pulse(health)).collect();
         let any = tally.latency.iter().any(|count| *count > 0);
         Some(TargetPulse {
             owner: owner.clone(),
