@@ -14,10 +14,12 @@ use tollgate_contract::pulse::{
 const FRESH_MS: u64 = 5_000;
 /// Seconds that are shown.
 pub const SECONDS: usize = (PULSES_KEPT_MS / 1_000) as usize;
-/// With fewer calls the share of failures says nothing.
+/// With fewer calls a small share of failures says nothing.
 const CALLS_ENOUGH: u64 = 20;
 /// From this share of failures on a target is degraded.
 const DEGRADED_RATE: f64 = 0.05;
+/// So many failures say something if they are half of the calls.
+const FAILURES_ENOUGH: u64 = 3;
 
 /// The pulses of the last minute, by node.
 #[derive(Debug, Default)]
@@ -212,8 +214,8 @@ impl Gathered {
 
     fn health(self, target: &str) -> TargetHealth {
         let failures: u64 = self.errors.values().sum();
-        let failing =
-            self.calls >= CALLS_ENOUGH && failures as f64 >= self.calls as f64 * DEGRADED_RATE;
+        let failing = failures >= FAILURES_ENOUGH && failures * 2 >= self.calls
+            || self.calls >= CALLS_ENOUGH && failures as f64 >= self.calls as f64 * DEGRADED_RATE;
         let condition = match () {
             () if self.asked > 0 && self.callable == 0 => Condition::Down,
             () if failing || (self.asked > 0 && !self.all_well) => Condition::Degraded,
@@ -299,6 +301,13 @@ mod tests {
         assert_eq!(condition(&[("a", 0, open()), ("b", 0, well())]), Condition::Degraded);
         assert_eq!(condition(&[("a", 0, well()), ("b", 0, open())]), Condition::Degraded);
         assert_eq!(condition(&[("a", 0, target(30, 3, "closed"))]), Condition::Degraded);
+        assert_eq!(condition(&[("a", 0, target(19, 3, "closed"))]), Condition::Up, "too few calls");
+        assert_eq!(
+            condition(&[("a", 0, target(6, 3, "closed"))]),
+            Condition::Degraded,
+            "half fail"
+        );
+        assert_eq!(condition(&[("a", 0, target(2, 2, "closed"))]), Condition::Up, "may be chance");
         assert_eq!(condition(&[("a", 2, open()), ("a", 0, well())]), Condition::Up);
         assert_eq!(condition(&[("a", 30, open())]), Condition::Up, "a silent node says nothing");
     }

@@ -4,6 +4,7 @@
 
 mod key;
 mod near;
+mod packed;
 mod record;
 mod replay;
 
@@ -37,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MOST_WAITING: usize = 1_000;
 /// A larger answer is not cached.
 const MOST_BYTES: usize = 1 << 20;
+/// What an answer of that size may have grown to by being told as a JSON string, at six bytes for one.
+const MOST_KEPT_BYTES: usize = 7 * MOST_BYTES;
 
 /// The cache of a process.
 pub struct Cache {
@@ -174,7 +177,7 @@ impl Cache {
 
     async fn get(&self, place: &Place) -> Option<Cached> {
         let packed = self.kept.get(&place.owner, &place.name).await.ok()??;
-        let text = zstd::decode_all(packed.as_slice()).ok()?;
+        let text = packed::unpack(&packed, MOST_KEPT_BYTES)?;
         let cached: Cached = serde_json::from_slice(&text).ok()?;
         let now = jiff::Timestamp::now().as_millisecond();
         (cached.expires_ms > now).then_some(cached)
@@ -184,7 +187,7 @@ impl Cache {
         let ttl = i64::try_from(place.ttl.as_millis()).unwrap_or(i64::MAX);
         cached.expires_ms = jiff::Timestamp::now().as_millisecond().saturating_add(ttl);
         let Ok(text) = serde_json::to_vec(&cached) else { return };
-        let Ok(packed) = zstd::encode_all(text.as_slice(), 3) else { return };
+        let Some(packed) = packed::pack(&text) else { return };
         // What cannot be cached is no error of the request.
         let _ = self.kept.put_for(&place.owner, &place.name, &packed, place.ttl).await;
     }

@@ -4,8 +4,10 @@
 //! Everything is remembered per owner of the providers: two tenants that both have a provider "openai" share nothing.
 
 mod pulse;
+mod slot;
 
-use self::pulse::Tally;
+pub use self::slot::Slot;
+use self::{pulse::Tally, slot::KeyHealth};
 use super::{
     bulkhead::{Bulkhead, Place},
     circuit_breaker::{Circuit, Outcome},
@@ -19,10 +21,7 @@ use http::Uri;
 use sha2::{Digest, Sha256};
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 use tollgate_contract::{
@@ -99,43 +98,6 @@ pub struct TargetState {
     track: SharedTrack,
     tally: SharedTally,
     retries: RetryBudget,
-}
-
-/// A provider key at a target.
-#[derive(Debug)]
-pub struct Slot {
-    /// The key's name.
-    pub key: Option<ProviderKeyId>,
-    /// What a call carries of it.
-    pub credential: Credential,
-    /// There is a key and no credential could be made of it: a call would go out without one.
-    useless: bool,
-    weight: u32,
-    headroom: Mutex<Headroom>,
-    health: Arc<KeyHealth>,
-    circuit: Arc<Mutex<Circuit>>,
-    circuit_name: CircuitName,
-}
-
-/// Whether a provider key is out.
-#[derive(Debug, Default)]
-struct KeyHealth {
-    refused: AtomicBool,
-    /// Milliseconds after `Health::since`.
-    cooling_until: AtomicU64,
-}
-
-impl KeyHealth {
-    /// After a rate limit one request a second goes first, until one has found the way free.
-    fn try_after_limit(&self, now_ms: u64) -> bool {
-        let until = self.cooling_until.load(Relaxed);
-        until == 0
-            || (until <= now_ms
-                && self
-                    .cooling_until
-                    .compare_exchange(until, now_ms + 1_000, Relaxed, Relaxed)
-                    .is_ok())
-    }
 }
 
 /// Retries are at most a fifth of a target's traffic, and three at a time at least.
@@ -501,18 +463,6 @@ impl RetryBudget {
     const PER_REQUEST: f64 = 0.2;
     const START: f64 = 3.0;
     const MOST: f64 = 20.0;
-}
-
-impl Slot {
-    fn unavailable(&self, health: &Health, now: Instant) -> Option<&'static str> {
-        if self.useless || self.health.refused.load(Relaxed) {
-            return Some(KEYS_REFUSED);
-        }
-        if self.health.cooling_until.load(Relaxed) > health.now_ms() {
-            return Some(RATE_LIMITED);
-        }
-        (!lock(&self.circuit).admits(now)).then_some("its circuit is open after failures")
-    }
 }
 
 /// A poisoned lock only means that another request panicked; the values are always whole.

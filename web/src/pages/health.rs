@@ -117,10 +117,10 @@ impl Condition {
 }
 
 impl HealthRow {
-    /// A percentile in words.
+    /// A percentile in words: a bound, as buckets have it.
     pub fn percentile(&self, which: usize) -> String {
         let ms = self.percentiles_ms.get(which).copied().flatten();
-        ms.map_or_else(|| "–".to_owned(), format::milliseconds)
+        ms.map_or_else(|| "–".to_owned(), |ms| format!("≤ {}", format::milliseconds(ms)))
     }
 
     /// The share that failed.
@@ -176,6 +176,6 @@ mod tests {
     fn what_is_not_known_is_a_dash() {
         let row = row(Vec::new());
         assert_eq!((row.percentile(1).as_str(), row.percentile(9).as_str()), ("–", "–"));
-        assert_eq!(row.percentile(0), format::milliseconds(1_500));
+        assert_eq!(row.percentile(0), format!("≤ {}", format::milliseconds(1_500)));
     }
 }
