@@ -18,12 +18,15 @@ use tollgate_contract::money::NanoUsd;
 pub fn close(flight: &Flight, target: &str, cost: Option<NanoUsd>, last: Bytes) -> Bytes {
     let Some((api, array)) = flight.closing else { return last };
     let charge = flight.meter.charge();
-    Closing { id: &flight.event.id, target, charge, cost }.told_in(api, array, last)
+    let created = flight.at.as_second();
+    Closing { id: &flight.event.id, created, target, charge, cost }.told_in(api, array, last)
 }
 
 /// What is told.
 struct Closing<'c> {
     id: &'c str,
+    /// Seconds since 1970.
+    created: i64,
     target: &'c str,
     charge: Charge,
     cost: Option<NanoUsd>,
@@ -56,7 +59,7 @@ impl Closing<'_> {
                     Api::Chat => "chat.completion.chunk",
                     _ => "text_completion",
                 };
-                let chunk = json!({"id": self.id, "object": object, "created": 0,
+                let chunk = json!({"id": self.id, "object": object, "created": self.created,
                     "model": self.target, "choices": [], "tollgate": member});
                 before_last(&chunk, last)
             }
@@ -131,7 +134,7 @@ mod tests {
         let usage = Usage { input_uncached: 3, output: 4, requests: 1, ..Usage::default() };
         let charge = Charge { usage, ..Charge::default() };
         let cost = Some(NanoUsd::new(12_500));
-        let closing = Closing { id: "r", target: "p/m", charge, cost };
+        let closing = Closing { id: "r", created: 7, target: "p/m", charge, cost };
         let bytes = closing.told_in(api, array, Bytes::from_static(last.as_bytes()));
         String::from_utf8(bytes.to_vec()).unwrap()
     }

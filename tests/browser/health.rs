@@ -3,17 +3,7 @@
 use tollgate_tests::browser::Scripts;
 
 use crate::console::Console;
-use crate::tenants::{APP_KEY, chat, until_status};
-
-const SHAKY: &str = r#"
-[models."alpha/sim--status=503"]
-price = { input = "0.50", output = "1.50" }
-context_window = 128000
-max_output = 1024
-
-[routes.shaky]
-targets = [{ use = "alpha/sim--status=503" }, { use = "alpha/sim-large" }]
-"#;
+use crate::tenants::{APP_KEY, SHAKY, chat, until_status};
 
 #[tokio::test]
 async fn a_target_goes_down_before_the_eyes_of_whoever_watches() {

@@ -6,17 +6,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::stand::SOON;
-use crate::tenants::{APP_KEY, Platform, chat, until_status};
-
-const SHAKY: &str = r#"
-[models."alpha/sim--status=503"]
-price = { input = "0.50", output = "1.50" }
-context_window = 128000
-max_output = 1024
-
-[routes.shaky]
-targets = [{ use = "alpha/sim--status=503" }, { use = "alpha/sim-large" }]
-"#;
+use crate::tenants::{APP_KEY, Platform, SHAKY, chat, until_status};
 
 async fn targets(platform: &Platform, token: &str) -> Value {
     let answer = platform.call(Method::GET, "/api/v1/health/targets", token, None).await;

@@ -13,6 +13,17 @@ use crate::stand::SOON;
 /// The API key of the tenant's app.
 pub const APP_KEY: &str = "app_planted_api_key_0123456789abcdef";
 
+/// A route whose first target fails and whose second does not.
+pub const SHAKY: &str = r#"
+[models."alpha/sim--status=503"]
+price = { input = "0.50", output = "1.50" }
+context_window = 128000
+max_output = 1024
+
+[routes.shaky]
+targets = [{ use = "alpha/sim--status=503" }, { use = "alpha/sim-large" }]
+"#;
+
 /// A tenant `acme` with a provider, a model, a route, an API key and a budget.
 pub const DOCUMENT: &str = r#"
 allow_inline_secrets = true

@@ -146,6 +146,8 @@ fn row_of(request: NamedRequest, attempts: &HashMap<String, i64>) -> RequestRow 
         cost: NanoUsd::new(row.cost_nano_usd),
         latency_ms: count(row.latency_ms),
         attempts: attempts.get(&row.id).copied().map_or(0, count),
+        cached: row.cache == "hit",
+        purpose: row.purpose,
         id: row.id,
     }
 }

@@ -33,6 +33,10 @@ pub const UPSTREAM_ATTEMPTS_TOTAL: &str = "tollgate_upstream_attempts_total";
 pub const TOKENS_TOTAL: &str = "tollgate_tokens_total";
 /// What was charged.
 pub const COST_USD_TOTAL: &str = "tollgate_cost_usd_total";
+/// Requests over routes with a cache.
+pub const CACHE_LOOKUPS_TOTAL: &str = "tollgate_cache_lookups_total";
+/// What cached answers had cost.
+pub const CACHE_SAVED_USD_TOTAL: &str = "tollgate_cache_saved_usd_total";
 /// Tries to reserve limits and budgets.
 pub const HOLDS_TOTAL: &str = "tollgate_holds_total";
 /// Requests that run now.
@@ -88,6 +92,8 @@ pub struct Metrics {
     attempts: IntCounterVec,
     tokens: IntCounterVec,
     cost: CounterVec,
+    cache_lookups: IntCounterVec,
+    cache_saved: Counter,
     holds: IntCounterVec,
     /// Requests that run now.
     pub requests_in_flight: IntGauge,
@@ -182,6 +188,15 @@ impl Metrics {
                     &["provider"],
                 ),
             ),
+            cache_lookups: counters(
+                CACHE_LOOKUPS_TOTAL,
+                "Requests over routes with a cache, by what it had",
+                &["result"],
+            ),
+            cache_saved: register(
+                &registry,
+                Counter::new(CACHE_SAVED_USD_TOTAL, "What cached answers had cost, in USD"),
+            ),
             holds: counters(HOLDS_TOTAL, "Tries to reserve limits and budgets", &["outcome"]),
             requests_in_flight: gauge(REQUESTS_IN_FLIGHT, "Requests that run now"),
             settlements_pending: gauge(SETTLEMENTS_PENDING, "Charges that wait for the counters"),
@@ -232,6 +247,12 @@ impl Metrics {
         if let Some(target) = &event.target {
             self.provider(split_target(target).0)
                 .charge(&event.usage, event.cost_nano_usd.as_nanos());
+        }
+        if event.cache != "off" {
+            self.cache_lookups.with_label_values(&[event.cache.as_str()]).inc();
+        }
+        if let Some(saved) = event.saved_nano_usd {
+            self.cache_saved.inc_by(saved.as_nanos().max(0) as f64 / 1e9);
         }
         if event.estimated {
             self.estimated.inc();
@@ -415,9 +436,28 @@ fn seconds_of_us(us: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::telemetry::samples;
+    use tollgate_contract::money::NanoUsd;
 
     fn has(text: &str, line: &str) {
         assert!(text.lines().any(|found| found == line), "no line {line} in\n{text}");
+    }
+
+    #[test]
+    fn what_the_cache_had_and_saved_is_counted() {
+        let metrics = Metrics::new();
+        let event = |cache: &str, saved: Option<i64>| UsageEvent {
+            cache: cache.to_owned(),
+            saved_nano_usd: saved.map(NanoUsd::new),
+            ..samples::event()
+        };
+        for event in [event("off", None), event("miss", None), event("hit", Some(2_500_000))] {
+            metrics.record(&event, 80);
+        }
+        let text = metrics.render();
+        has(&text, r#"tollgate_cache_lookups_total{result="hit"} 1"#);
+        has(&text, r#"tollgate_cache_lookups_total{result="miss"} 1"#);
+        has(&text, "tollgate_cache_saved_usd_total 0.0025");
+        assert!(!text.contains(r#"result="off""#));
     }
 
     #[test]

@@ -82,6 +82,10 @@ pub struct RequestRow {
     pub latency_ms: u64,
     /// How many targets were called.
     pub attempts: u64,
+    /// Whether the answer was cached.
+    pub cached: bool,
+    /// What the gateway made it for itself; empty for an app's own.
+    pub purpose: String,
 }
 
 impl RequestRow {

@@ -17,6 +17,8 @@ impl Samples {
         error: Option<&str>,
     ) -> RequestRow {
         RequestRow {
+            cached: seconds % 2 == 0,
+            purpose: if seconds % 4 == 0 { self.t("shadow") } else { String::new() },
             id: self.t("01932f5e-8c1a-7e02-9d1c-0b6a54ce1f11"),
             at: ago(seconds),
             status,
